@@ -1,0 +1,59 @@
+//! Where longshore runs: its three ports, its name there, and how long things take.
+
+use crate::ecs::{Ecs, EcsError};
+use crate::event::{Observation, Observed, Reminder};
+use crate::identity::Namespace;
+use crate::ledger::{Ledger, LedgerError};
+use crate::policy::Timing;
+use crate::queue::{Message, Queue, QueueError};
+use crate::run::Run;
+use jiff::SignedDuration;
+
+/// The ports the use cases work on.
+#[derive(Clone, Debug)]
+pub struct Backend<L, E, Q> {
+    /// The store of runs.
+    pub ledger: L,
+    /// What runs tasks.
+    pub ecs: E,
+    /// What carries messages.
+    pub queue: Q,
+    /// The installation's name.
+    pub namespace: Namespace,
+    /// How long things take here.
+    pub timing: Timing,
+}
+
+/// A port that failed: the message comes again.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PortError {
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// ECS.
+    #[error(transparent)]
+    Ecs(#[from] EcsError),
+    /// A queue.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+impl<L: Ledger, E: Ecs, Q: Queue> Backend<L, E, Q> {
+    /// Reminds dispatch of a run after `delay`.
+    pub(crate) async fn remind(&self, run: &Run, delay: SignedDuration) -> Result<(), PortError> {
+        let reminder = Reminder { run: run.id.clone(), attempt: run.attempt() };
+        Ok(self.queue.send(&Message::Reminder(reminder), delay).await?)
+    }
+
+    /// Tells record what ECS will not.
+    pub(crate) async fn tell(
+        &self,
+        run: &Run,
+        observed: Observed,
+        reason: String,
+    ) -> Result<(), PortError> {
+        let observation =
+            Observation { run: run.id.clone(), attempt: run.attempt(), observed, reason };
+        Ok(self.queue.send(&Message::Observation(observation), SignedDuration::ZERO).await?)
+    }
+}

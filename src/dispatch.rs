@@ -1,0 +1,449 @@
+//! From an event to a task: claims the run, takes its slot, calls RunTask.
+//!
+//! Every effect is safe to repeat: the claim is won once, a slot is held by name, RunTask is
+//! called with a token that follows from run, attempt and launch. So whatever is left half done
+//! is done again by whoever comes next: the redelivered message, or sweep's reminder.
+
+use jiff::{SignedDuration, Timestamp};
+use tracing::{info, warn};
+
+use crate::backend::{Backend, PortError};
+use crate::ecs::{Ecs, RunTaskError};
+use crate::event::{Event, Observed, Reminder};
+use crate::jobs::{Job, Jobs, Match, RunSpec, TaskRequest, Unwanted, WhenFull};
+use crate::ledger::{self, Claim, Ledger, Saved, Slot};
+use crate::policy::{self, Step};
+use crate::queue::Queue;
+use crate::run::{Applied, Attempt, Fact, Run, State, StopCause, Wait, apply};
+use crate::stop;
+
+/// One invocation: its time and its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Invocation<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// A name no other invocation has.
+    pub nonce: &'a str,
+}
+
+/// What became of one job's run.
+#[derive(Clone, Debug)]
+pub struct Dispatched {
+    /// The run as it was when we let go of it.
+    pub run: Box<Run>,
+    /// Whether this event made it; otherwise an earlier delivery did.
+    pub new: bool,
+}
+
+/// Why an event was not dispatched.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DispatchError {
+    /// It can never be: to the reject queue.
+    #[error(transparent)]
+    Unwanted(#[from] Unwanted),
+    /// It is record's, not ours: to the reject queue.
+    #[error("misdirected: a {0} belongs into the states queue")]
+    Misdirected(&'static str),
+    /// A port failed: try again.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Starts a run for each job that wants the event, or drives the one it reminds of.
+pub async fn dispatch<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    jobs: &Jobs,
+    event: &Event,
+    invocation: Invocation<'_>,
+) -> Result<Vec<Dispatched>, DispatchError> {
+    match event {
+        Event::Schedule(_) | Event::S3(_) | Event::Manual(_) => {
+            let mut dispatched = Vec::new();
+            for wanted in jobs.wanting(event, &backend.namespace)? {
+                dispatched.push(start(backend, jobs, event, &wanted, invocation).await?);
+            }
+            Ok(dispatched)
+        }
+        Event::Reminder(reminder) => {
+            remember(backend, jobs, reminder, invocation).await?;
+            Ok(Vec::new())
+        }
+        Event::Test => Ok(Vec::new()),
+        Event::TaskState(_) | Event::Observation(_) => {
+            Err(DispatchError::Misdirected(event.kind()))
+        }
+    }
+}
+
+async fn start<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    jobs: &Jobs,
+    event: &Event,
+    wanted: &Match<'_>,
+    invocation: Invocation<'_>,
+) -> Result<Dispatched, PortError> {
+    let mut run = new_run(event, wanted, invocation);
+    // The first launch is armed in the claim itself: one write instead of two.
+    if policy::next(&run, invocation.now) == Step::Launch
+        && let Ok(request) = request(backend, wanted.job, &run)
+    {
+        arm(backend, &mut run, request, invocation);
+    }
+    match backend.ledger.claim(&run).await? {
+        Claim::Won => {
+            info!(run = %run.id, job = %run.job, kind = run.occurrence.kind, "claimed");
+        }
+        // Our own claim, whose answer was lost.
+        Claim::Known(earlier) if earlier.owner == invocation.nonce => run = *earlier,
+        Claim::Known(earlier) => {
+            info!(run = %run.id, job = %run.job, "repeated event");
+            // Whoever claimed it may have gone away before it was launched.
+            let run = drive(backend, jobs, *earlier, invocation).await?;
+            return Ok(Dispatched { run: Box::new(run), new: false });
+        }
+    }
+    let run = match run.state {
+        State::Launching { .. } => launch(backend, wanted.job, run, invocation).await?,
+        State::Waiting { .. } | State::Started | State::Running { .. } | State::Ended { .. } => {
+            drive(backend, jobs, run, invocation).await?
+        }
+    };
+    Ok(Dispatched { run: Box::new(run), new: true })
+}
+
+fn new_run(event: &Event, wanted: &Match<'_>, invocation: Invocation<'_>) -> Run {
+    let now = invocation.now;
+    // `wanting` only matches events that have an occurrence.
+    let occurrence = event.occurrence().unwrap_or_else(|| crate::event::Occurrence {
+        kind: event.kind().to_owned(),
+        parts: Vec::new(),
+    });
+    Run {
+        id: occurrence.run_id(&wanted.job.name),
+        job: wanted.job.name.clone(),
+        occurrence,
+        happened_at: event.happened_at(),
+        values: wanted.values.clone(),
+        policy: wanted.job.policy.clone(),
+        created_at: now,
+        owner: invocation.nonce.to_owned(),
+        state: State::Waiting { until: now, wait: Wait::Event },
+        attempts: vec![Attempt { number: 1, ..Attempt::default() }],
+        stop: None,
+        due: Some(now),
+        revision: 0,
+    }
+}
+
+async fn remember<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    jobs: &Jobs,
+    reminder: &Reminder,
+    invocation: Invocation<'_>,
+) -> Result<(), PortError> {
+    // A run that is gone has been over for weeks.
+    if let Some(run) = backend.ledger.load(&reminder.run).await? {
+        drive(backend, jobs, run, invocation).await?;
+    }
+    Ok(())
+}
+
+/// Takes a run as far as it goes now.
+async fn drive<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    jobs: &Jobs,
+    run: Run,
+    invocation: Invocation<'_>,
+) -> Result<Run, PortError> {
+    match policy::next(&run, invocation.now) {
+        Step::Rest | Step::Done | Step::Watch | Step::Stop(_) => Ok(run),
+        Step::Tell(observed, reason) => tell(backend, run, observed, reason).await,
+        Step::Launch => launch_anew(backend, jobs, run, invocation).await,
+        Step::Repeat => repeat(backend, jobs, run, invocation).await,
+        Step::Look { too_late } => look(backend, jobs, run, too_late, invocation).await,
+    }
+}
+
+async fn tell<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    run: Run,
+    observed: Observed,
+    reason: String,
+) -> Result<Run, PortError> {
+    backend.tell(&run, observed, reason).await?;
+    Ok(run)
+}
+
+/// Begins a launch with a new token.
+async fn launch_anew<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    jobs: &Jobs,
+    mut run: Run,
+    invocation: Invocation<'_>,
+) -> Result<Run, PortError> {
+    let Some(job) = jobs.get(run.job.as_str()) else {
+        let reason = format!("there is no job `{}` in jobs.yaml any more", run.job);
+        return tell(backend, run, Observed::Invalid, reason).await;
+    };
+    let request = match request(backend, job, &run) {
+        Ok(request) => request,
+        Err(reason) => return tell(backend, run, Observed::Invalid, reason).await,
+    };
+    arm(backend, &mut run, request, invocation);
+    match backend.ledger.save(&mut run).await? {
+        Saved::Done => launch(backend, job, run, invocation).await,
+        // Somebody else is at it.
+        Saved::Outdated => Ok(run),
+    }
+}
+
+/// Calls RunTask once more with the present launch's token, in the place of whoever held it.
+async fn repeat<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    jobs: &Jobs,
+    mut run: Run,
+    invocation: Invocation<'_>,
+) -> Result<Run, PortError> {
+    let (State::Launching { first_try, .. }, Some(job)) = (&run.state, jobs.get(run.job.as_str()))
+    else {
+        // The token can still be used to find out, but the slot's limit went with the job: look.
+        return look(backend, jobs, run, true, invocation).await;
+    };
+    let lease = invocation.now + backend.timing.lease;
+    run.hold(*first_try, lease, invocation.nonce);
+    match backend.ledger.save(&mut run).await? {
+        Saved::Done => launch(backend, job, run, invocation).await,
+        Saved::Outdated => Ok(run),
+    }
+}
+
+/// Looks for a task that was started although we were told otherwise, or not told at all.
+async fn look<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    jobs: &Jobs,
+    run: Run,
+    too_late: bool,
+    invocation: Invocation<'_>,
+) -> Result<Run, PortError> {
+    let Some(request) = run.request() else { return Ok(run) };
+    let started_by = run.started_by(&backend.namespace).to_string();
+    let found = backend.ecs.list_started_by(&request.cluster, &started_by).await?;
+    let earlier: Vec<&str> = run
+        .attempts
+        .last()
+        .into_iter()
+        .flat_map(|attempt| &attempt.launches)
+        .filter_map(|launch| launch.task.as_deref())
+        .collect();
+    let task = found.iter().find(|task| !earlier.contains(&task.as_str())).cloned();
+    if let Some(task) = task {
+        return adopt(backend, run, &task, invocation.now).await;
+    }
+    if too_late {
+        let reason = "RunTask was called, its answer is not known, and too much time went by to \
+                      learn whether a task ran; look for it in ECS before you run the job again";
+        return tell(backend, run, Observed::Lost, reason.to_owned()).await;
+    }
+    if run.stop.is_some() {
+        let reason = "cancelled before it had a task".to_owned();
+        return tell(backend, run, Observed::Cancelled, reason).await;
+    }
+    match policy::launches_spent(&run, invocation.now) {
+        Some(reason) => tell(backend, run, Observed::NotPlaced, reason).await,
+        None => launch_anew(backend, jobs, run, invocation).await,
+    }
+}
+
+/// Calls RunTask for a launch that is armed and ours.
+async fn launch<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    job: &Job,
+    run: Run,
+    invocation: Invocation<'_>,
+) -> Result<Run, PortError> {
+    let run = match slot(backend, job, run, invocation).await? {
+        Admission::Granted(run) => *run,
+        Admission::Denied(run) => return Ok(*run),
+    };
+    let Some(request) = run.request() else { return Ok(run) };
+    let token = run.client_token(&backend.namespace);
+    match backend.ecs.run_task(request, &token).await {
+        Ok(task) => adopt(backend, run, &task, invocation.now).await,
+        Err(RunTaskError::Conflict(tasks)) if !tasks.is_empty() => {
+            adopt(backend, run, &tasks[0], invocation.now).await
+        }
+        Err(RunTaskError::Refused(reason)) => {
+            warn!(run = %run.id, job = %run.job, attempt = run.attempt(), reason, "launch refused");
+            refuse(backend, run, &reason, invocation.now).await
+        }
+        Err(RunTaskError::Invalid(reason)) => {
+            warn!(run = %run.id, job = %run.job, attempt = run.attempt(), reason, "launch invalid");
+            tell(backend, run, Observed::Invalid, reason).await
+        }
+        Err(error @ (RunTaskError::Unknown(_) | RunTaskError::Conflict(_))) => {
+            // The claim stays: after the lease the same token is used again.
+            warn!(run = %run.id, job = %run.job, attempt = run.attempt(), %error, "launch unknown");
+            backend.remind(&run, backend.timing.lease).await?;
+            Ok(run)
+        }
+    }
+}
+
+enum Admission {
+    Granted(Box<Run>),
+    Denied(Box<Run>),
+}
+
+/// Takes the slot of an attempt, where its job has a limit.
+async fn slot<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    job: &Job,
+    run: Run,
+    invocation: Invocation<'_>,
+) -> Result<Admission, PortError> {
+    let Some(concurrency) = job.policy.concurrency else {
+        return Ok(Admission::Granted(Box::new(run)));
+    };
+    let holder = run.slot_holder(run.attempt());
+    let holders = match backend.ledger.acquire(&job.name, &holder, concurrency.limit).await? {
+        Slot::Held => return Ok(Admission::Granted(Box::new(run))),
+        Slot::Full(holders) => holders,
+    };
+    match concurrency.when_full {
+        // A retry has been let in before.
+        WhenFull::Skip if run.attempt() == 1 => {
+            let reason = format!(
+                "job `{}` already has {} at work, and whenFull is skip",
+                job.name, concurrency.limit
+            );
+            let run = tell(backend, run, Observed::Skipped, reason).await?;
+            return Ok(Admission::Denied(Box::new(run)));
+        }
+        WhenFull::Replace => replace(backend, &run, &holders, invocation.now).await?,
+        WhenFull::Skip | WhenFull::Wait => {}
+    }
+    let until = invocation.now + backend.timing.remind_again;
+    let waiting = ledger::update(&backend.ledger, &run.id, |stored| {
+        let ours = stored.owner == run.owner && matches!(stored.state, State::Launching { .. });
+        if ours {
+            stored.wait_for_slot(until);
+        }
+        ours
+    })
+    .await?;
+    info!(run = %run.id, job = %run.job, "waits for a slot");
+    Ok(Admission::Denied(Box::new(waiting.unwrap_or(run))))
+}
+
+/// Stops the oldest run among the holders.
+async fn replace<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    run: &Run,
+    holders: &[String],
+    now: Timestamp,
+) -> Result<(), PortError> {
+    let mut oldest: Option<Run> = None;
+    for holder in holders {
+        let Some(id) = holder.rsplit_once('/').and_then(|(id, _)| id.parse().ok()) else {
+            continue;
+        };
+        let Some(held) = backend.ledger.load(&id).await? else { continue };
+        // One that is asked already makes room; a second need not go.
+        if held.stop.is_some() && held.verdict().is_none() {
+            return Ok(());
+        }
+        if oldest.as_ref().is_none_or(|oldest| held.created_at < oldest.created_at) {
+            oldest = Some(held);
+        }
+    }
+    if let Some(oldest) = oldest {
+        let by = Some(run.id.to_string());
+        stop::ask_to_stop(backend, &oldest.id, StopCause::Replaced, by, now).await?;
+    }
+    Ok(())
+}
+
+/// Keeps the task that ECS has for the present launch.
+async fn adopt<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    run: Run,
+    task: &str,
+    now: Timestamp,
+) -> Result<Run, PortError> {
+    let attempt = run.attempt();
+    info!(run = %run.id, job = %run.job, attempt, task, "started");
+    let fact = Fact::Launched { task: task.to_owned() };
+    let saved = ledger::update(&backend.ledger, &run.id, |stored| {
+        match apply(stored, attempt, &fact, now) {
+            Applied::Changed(next) => {
+                *stored = *next;
+                true
+            }
+            Applied::Ignored(_) => false,
+        }
+    })
+    .await?;
+    let run = saved.unwrap_or(run);
+    // Somebody asked while RunTask was on its way.
+    if let (Some(stop), Some(task), Some(request)) = (&run.stop, run.task(), run.request()) {
+        backend.ecs.stop(&request.cluster, task, &stop.cause.to_reason()).await?;
+    }
+    Ok(run)
+}
+
+async fn refuse<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    run: Run,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Run, PortError> {
+    let until = policy::after_refusal(&run, now);
+    let refused = ledger::update(&backend.ledger, &run.id, |stored| {
+        let ours = matches!(stored.state, State::Launching { .. })
+            && stored.launch().map(|launch| launch.number) == run.launch().map(|l| l.number);
+        if ours {
+            stored.refused(reason, until);
+        }
+        ours
+    })
+    .await?;
+    let run = refused.unwrap_or(run);
+    backend.remind(&run, delay(now, until)).await?;
+    Ok(run)
+}
+
+fn arm<L, E, Q>(
+    backend: &Backend<L, E, Q>,
+    run: &mut Run,
+    request: TaskRequest,
+    invocation: Invocation<'_>,
+) {
+    run.arm(request, invocation.now, invocation.now + backend.timing.lease, invocation.nonce);
+}
+
+/// The request of the present attempt: the one it has, else one made from the job as it is now.
+fn request<L, E, Q>(
+    backend: &Backend<L, E, Q>,
+    job: &Job,
+    run: &Run,
+) -> Result<TaskRequest, String> {
+    if let Some(request) = run.request() {
+        return Ok(request.clone());
+    }
+    let spec = RunSpec {
+        namespace: &backend.namespace,
+        run: &run.id,
+        attempt: run.attempt(),
+        values: &run.values,
+    };
+    let mut request = job.request(spec).map_err(|error| error.to_string())?;
+    // The cluster of the first attempt is the run's: there its tasks and tokens are known.
+    if let Some(first) = run.attempts.first().and_then(|attempt| attempt.request.as_ref()) {
+        request.cluster.clone_from(&first.cluster);
+    }
+    Ok(request)
+}
+
+fn delay(now: Timestamp, until: Timestamp) -> SignedDuration {
+    until.duration_since(now).max(SignedDuration::ZERO)
+}

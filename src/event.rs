@@ -1,0 +1,364 @@
+//! What arrived: every payload AWS, a person or longshore itself can hand to a function, read at
+//! one door into an [`Event`].
+//!
+//! A payload may wrap others: an SQS batch holds messages, a message may hold an SNS notification,
+//! a notification may hold S3 records. [`read`] takes the wrappers off; each innermost thing is
+//! read alone, so one that cannot be read never hurts its neighbours.
+//!
+//! The wire types are `aws_lambda_events`' where they fit ([`SqsMessage`], [`EventBridgeEvent`]
+//! with the detail left open, because Scheduler sends it as a string). Ours are used where they do
+//! not: S3 records and SNS notifications there demand fields we never look at (`userIdentity`,
+//! `Signature`, ...), and an event must not be lost for the lack of one; ECS task states do not
+//! exist there.
+
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use aws_lambda_events::event::sqs::SqsMessage;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::identity::{JobName, RunId};
+
+mod json;
+mod manual;
+mod notice;
+mod s3;
+mod schedule;
+mod task_state;
+
+pub use manual::Manual;
+pub use notice::{Observation, Observed, Reminder};
+pub use s3::Object;
+pub use schedule::Schedule;
+pub use task_state::{
+    Container, ContainerOverride, LastStatus, NameValue, StopCode, TaskOverride, TaskState,
+};
+
+/// Wrappers within wrappers at most: S3 in SNS in SQS is three.
+const WRAPPERS_MAX: u32 = 4;
+
+/// One thing that arrived.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A schedule fired.
+    Schedule(Schedule),
+    /// An object was created in S3.
+    S3(Object),
+    /// Somebody asked for a run.
+    Manual(Manual),
+    /// ECS tells where a task stands.
+    TaskState(Box<TaskState>),
+    /// longshore reminds itself of a run.
+    Reminder(Reminder),
+    /// longshore saw what ECS will never tell.
+    Observation(Observation),
+    /// Nothing to act on: S3's test message when a notification is configured.
+    Test,
+}
+
+impl Event {
+    /// The kind, as it is printed and hashed.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Schedule(_) => "schedule",
+            Self::S3(_) => "s3",
+            Self::Manual(_) => "manual",
+            Self::TaskState(_) => "taskState",
+            Self::Reminder(_) => "reminder",
+            Self::Observation(_) => "observation",
+            Self::Test => "s3TestEvent",
+        }
+    }
+
+    /// The identity every duplicate of this event shares; `None` for an event that starts no run.
+    pub fn occurrence(&self) -> Option<Occurrence> {
+        match self {
+            Self::Schedule(schedule) => Some(schedule.occurrence()),
+            Self::S3(object) => Some(object.occurrence()),
+            Self::Manual(manual) => Some(manual.occurrence()),
+            Self::TaskState(_) | Self::Reminder(_) | Self::Observation(_) | Self::Test => None,
+        }
+    }
+
+    /// When what the event tells of happened, where the event says so.
+    pub fn happened_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Schedule(schedule) => Some(schedule.scheduled_time),
+            Self::S3(object) => object.time,
+            Self::TaskState(_)
+            | Self::Manual(_)
+            | Self::Reminder(_)
+            | Self::Observation(_)
+            | Self::Test => None,
+        }
+    }
+
+    /// The values a job's templates may use, by name.
+    pub fn values(&self) -> Values {
+        match self {
+            Self::Schedule(schedule) => schedule.values(),
+            Self::S3(object) => object.values(),
+            Self::Manual(_)
+            | Self::TaskState(_)
+            | Self::Reminder(_)
+            | Self::Observation(_)
+            | Self::Test => Values::new(),
+        }
+    }
+}
+
+/// Template values by name.
+pub type Values = std::collections::BTreeMap<String, String>;
+
+/// The identity that every duplicate of an event shares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occurrence {
+    /// The event's kind.
+    pub kind: String,
+    /// What tells it from every other event of its kind.
+    pub parts: Vec<String>,
+}
+
+impl Occurrence {
+    fn new<const N: usize>(kind: &str, parts: [String; N]) -> Self {
+        Self { kind: kind.to_owned(), parts: parts.into() }
+    }
+
+    /// The run of `job` for this occurrence.
+    pub fn run_id(&self, job: &JobName) -> RunId {
+        let parts: Vec<&str> = self.parts.iter().map(String::as_str).collect();
+        RunId::derive(job, &self.kind, &parts)
+    }
+}
+
+impl std::fmt::Display for Occurrence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.kind)?;
+        for part in self.parts.iter().filter(|part| !part.is_empty()) {
+            write!(f, " {}", part.escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
+/// Why something that arrived cannot be read. The messages never quote the body.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Not a JSON object, or not JSON at all.
+    #[error("not_json_object: {0}")]
+    NotJsonObject(String),
+    /// One name twice in one object: which one counts would be a guess.
+    #[error("duplicate_key: `{0}` stands twice in one object")]
+    DuplicateKey(String),
+    /// More than we read.
+    #[error("too_large: {0}")]
+    TooLarge(String),
+    /// JSON, but of no kind we know.
+    #[error(
+        "unknown_kind: {0}; known are EventBridge's Scheduled Event, Object Created and ECS Task \
+         State Change, S3 notifications, these in SQS or SNS, and {{\"job\": .., \
+         \"parameters\": .., \"key\": ..}}"
+    )]
+    UnknownKind(String),
+    /// A kind we know with something missing or wrong.
+    #[error("malformed {kind}: {problem}")]
+    Malformed {
+        /// The kind.
+        kind: &'static str,
+        /// What is missing or wrong.
+        problem: String,
+    },
+}
+
+impl Unreadable {
+    fn malformed(kind: &'static str, problem: impl std::fmt::Display) -> Self {
+        Self::Malformed { kind, problem: problem.to_string() }
+    }
+}
+
+/// What one message held. A payload that came without a queue is one delivery.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The SQS message id, or the id the caller gave to the whole payload.
+    pub id: String,
+    /// How many times SQS has handed this message out, from 1.
+    pub receives: u32,
+    /// What was in it, in order: usually one, for S3 notifications one for each record.
+    pub events: Vec<Result<Event, Unreadable>>,
+}
+
+/// Reads a payload: an SQS batch gives one delivery for each message, all else gives one.
+///
+/// `id` names the payload (Lambda's request id, a fresh UUID on the command line); a manual event
+/// without a key of its own is known by it, or by its SQS message id, which redeliveries share.
+pub fn read(payload: &[u8], id: &str) -> Vec<Delivery> {
+    let value = match json::parse_payload(payload) {
+        Ok(value) => value,
+        Err(unreadable) => return vec![delivery(id, vec![Err(unreadable)])],
+    };
+    match records_from(&value, "aws:sqs") {
+        Some(messages) => messages.iter().map(|message| read_message(message, id)).collect(),
+        None => vec![delivery(id, read_value(&value, id, 0))],
+    }
+}
+
+fn delivery(id: &str, events: Vec<Result<Event, Unreadable>>) -> Delivery {
+    Delivery { id: id.to_owned(), receives: 1, events }
+}
+
+/// The `Records` of a Lambda event when they come from `source` (`eventSource`, spelled
+/// `EventSource` by SNS).
+fn records_from<'a>(value: &'a Value, source: &str) -> Option<&'a [Value]> {
+    let records = value.get("Records")?.as_array()?;
+    let ours = |record: &Value| {
+        ["eventSource", "EventSource"]
+            .iter()
+            .any(|name| record.get(name).and_then(Value::as_str) == Some(source))
+    };
+    (!records.is_empty() && records.iter().any(ours)).then_some(records.as_slice())
+}
+
+fn read_message(message: &Value, payload_id: &str) -> Delivery {
+    let message: SqsMessage = match serde_json::from_value(message.clone()) {
+        Ok(message) => message,
+        Err(error) => {
+            // Without a readable frame there is still an id to answer for.
+            let id = message.get("messageId").and_then(Value::as_str).unwrap_or(payload_id);
+            return delivery(id, vec![Err(Unreadable::malformed("SQS message", error))]);
+        }
+    };
+    let id = message.message_id.unwrap_or_else(|| payload_id.to_owned());
+    let receives = message
+        .attributes
+        .get("ApproximateReceiveCount")
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1);
+    let events = match message.body {
+        Some(body) => read_body(body.as_bytes(), &id),
+        None => vec![Err(Unreadable::malformed("SQS message", "it has no body"))],
+    };
+    Delivery { id, receives, events }
+}
+
+/// Reads the body of one message.
+pub fn read_body(body: &[u8], id: &str) -> Vec<Result<Event, Unreadable>> {
+    read_wrapped(body, id, 0)
+}
+
+fn read_wrapped(body: &[u8], id: &str, wrappers: u32) -> Vec<Result<Event, Unreadable>> {
+    match json::parse_message(body) {
+        Ok(value) => read_value(&value, id, wrappers),
+        Err(unreadable) => vec![Err(unreadable)],
+    }
+}
+
+fn read_value(value: &Value, id: &str, wrappers: u32) -> Vec<Result<Event, Unreadable>> {
+    if wrappers > WRAPPERS_MAX {
+        let problem = format!("more than {WRAPPERS_MAX} envelopes within each other");
+        return vec![Err(Unreadable::TooLarge(problem))];
+    }
+    if let Some(records) = records_from(value, "aws:sns") {
+        return records
+            .iter()
+            .flat_map(|record| read_notification(record.get("Sns"), id, wrappers))
+            .collect();
+    }
+    if let Some(records) = records_from(value, "aws:sqs") {
+        return records
+            .iter()
+            .flat_map(|record| read_text(record.get("body"), "SQS message", id, wrappers))
+            .collect();
+    }
+    if let Some(records) = value.get("Records").and_then(Value::as_array) {
+        return match records.as_slice() {
+            [] => vec![Err(Unreadable::malformed("Records", "the list is empty"))],
+            records => records.iter().map(s3::read_record).collect(),
+        };
+    }
+    // SNS to SQS without raw delivery.
+    if value.get("Type").and_then(Value::as_str) == Some("Notification") {
+        return read_notification(Some(value), id, wrappers);
+    }
+    vec![read_one(value, id)]
+}
+
+fn read_notification(
+    notification: Option<&Value>,
+    id: &str,
+    wrappers: u32,
+) -> Vec<Result<Event, Unreadable>> {
+    let message = notification.and_then(|notification| notification.get("Message"));
+    read_text(message, "SNS notification", id, wrappers)
+}
+
+fn read_text(
+    text: Option<&Value>,
+    kind: &'static str,
+    id: &str,
+    wrappers: u32,
+) -> Vec<Result<Event, Unreadable>> {
+    match text.and_then(Value::as_str) {
+        Some(text) => read_wrapped(text.as_bytes(), id, wrappers + 1),
+        None => vec![Err(Unreadable::malformed(kind, "it has no text inside"))],
+    }
+}
+
+/// Reads an object that wraps no other.
+fn read_one(value: &Value, id: &str) -> Result<Event, Unreadable> {
+    if value.get("detail-type").is_some() {
+        return read_envelope(value);
+    }
+    if value.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
+        return Ok(Event::Test);
+    }
+    if value.get("longshore").is_some() {
+        return notice::read(value);
+    }
+    if value.get("scheduledTime").is_some() {
+        return schedule::read_input(value).map(Event::Schedule);
+    }
+    if value.get("job").is_some() {
+        return manual::read(value, id).map(Event::Manual);
+    }
+    let keys: Vec<String> = value
+        .as_object()
+        .into_iter()
+        .flat_map(|object| object.keys())
+        .take(5)
+        .map(|key| format!("`{}`", key.chars().take(40).collect::<String>().escape_debug()))
+        .collect();
+    Err(Unreadable::UnknownKind(match keys.as_slice() {
+        [] => "an empty object".to_owned(),
+        keys => format!("an object with {}", keys.join(", ")),
+    }))
+}
+
+/// Reads what came in EventBridge's envelope.
+fn read_envelope(value: &Value) -> Result<Event, Unreadable> {
+    let envelope: EventBridgeEvent<Value> = serde_json::from_value(value.clone())
+        .map_err(|error| Unreadable::malformed("EventBridge event", error))?;
+    match (envelope.source.as_str(), envelope.detail_type.as_str()) {
+        ("aws.events" | "aws.scheduler", "Scheduled Event") => {
+            schedule::read_envelope(&envelope).map(Event::Schedule)
+        }
+        ("aws.s3", "Object Created") => s3::read_envelope(&envelope).map(Event::S3),
+        ("aws.ecs" | TaskState::OBSERVED_SOURCE, TaskState::DETAIL_TYPE) => {
+            task_state::read_envelope(envelope).map(|state| Event::TaskState(Box::new(state)))
+        }
+        (source, detail_type) => Err(Unreadable::UnknownKind(format!(
+            "`{}` from `{}`",
+            detail_type.escape_debug(),
+            source.escape_debug()
+        ))),
+    }
+}
+
+/// EventBridge's time as ours.
+fn time_of<T: Serialize + serde::de::DeserializeOwned>(
+    envelope: &EventBridgeEvent<T>,
+) -> Option<Timestamp> {
+    Timestamp::from_millisecond(envelope.time?.timestamp_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests;

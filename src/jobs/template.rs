@@ -1,0 +1,231 @@
+//! Templates in argv elements and environment values: `{{ key }}`, `{{ scheduledTime | date }}`.
+//!
+//! A text is filled in one pass and what was inserted is never looked at again, so an object key
+//! that reads `{{ runId }}` stays that. Nothing here ever meets a shell; where a job's own argv
+//! holds one, [`code_elements`] finds the elements a shell or interpreter would read as code.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
+
+use crate::event::Values;
+
+/// Why a template cannot be filled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TemplateError(String);
+
+impl From<Error> for TemplateError {
+    fn from(error: Error) -> Self {
+        // Never `{:#}`: that prints the values of the variables.
+        let text = match (error.kind(), error.detail()) {
+            (ErrorKind::UndefinedError, None) => "a placeholder has no value".to_owned(),
+            (kind, Some(detail)) => format!("{kind}: {detail}"),
+            (kind, None) => kind.to_string(),
+        };
+        Self(text)
+    }
+}
+
+/// Whether a text has placeholders. A text without any is taken as it stands, so that a shell's
+/// `${#name}` never means anything here.
+pub fn has_placeholder(text: &str) -> bool {
+    text.contains("{{")
+}
+
+/// Whether what is inserted comes first in the text, so that it decides whether the whole begins
+/// with a dash.
+pub fn begins_with_placeholder(text: &str) -> bool {
+    text.trim_start().starts_with("{{")
+}
+
+/// The names a template asks for: `key`, `parameters.day`.
+pub fn names(text: &str) -> Result<BTreeSet<String>, TemplateError> {
+    if !has_placeholder(text) {
+        return Ok(BTreeSet::new());
+    }
+    let environment = environment();
+    let template = environment.template_from_str(text)?;
+    Ok(template.undeclared_variables(true).into_iter().collect())
+}
+
+/// Fills a template with `values` (names may be `parameters.NAME`).
+pub fn fill(text: &str, values: &Values) -> Result<String, TemplateError> {
+    if !has_placeholder(text) {
+        return Ok(text.to_owned());
+    }
+    let filled = environment().render_str(text, context(values)).map_err(|error| {
+        // Name what is missing: minijinja only says that something is.
+        if error.kind() == ErrorKind::UndefinedError {
+            let missing: Vec<String> = names(text)
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|name| !values.contains_key(name))
+                .map(|name| format!("`{name}`"))
+                .collect();
+            return TemplateError(format!("this event has no value for {}", missing.join(", ")));
+        }
+        TemplateError::from(error)
+    })?;
+    if filled.contains('\0') {
+        return Err(TemplateError("the filled text holds the character NUL".to_owned()));
+    }
+    Ok(filled)
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_syntax(
+        SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default(),
+    );
+    environment.add_filter("date", date);
+    environment
+}
+
+fn context(values: &Values) -> BTreeMap<&str, Value> {
+    let mut context = BTreeMap::new();
+    let mut parameters = BTreeMap::new();
+    for (name, value) in values {
+        match name.strip_prefix("parameters.") {
+            Some(parameter) => drop(parameters.insert(parameter, Value::from(value.as_str()))),
+            None => drop(context.insert(name.as_str(), Value::from(value.as_str()))),
+        }
+    }
+    context.insert("parameters", Value::from_iter(parameters));
+    context
+}
+
+/// `{{ scheduledTime | date }}`, `{{ scheduledTime | date("%Y/%m") }}`,
+/// `{{ scheduledTime | date("%F", "Europe/Paris") }}`. UTC unless a zone is given.
+fn date(time: &str, format: Option<&str>, zone: Option<&str>) -> Result<String, Error> {
+    let invalid = |problem: String| Error::new(ErrorKind::InvalidOperation, problem);
+    let time: Timestamp =
+        time.parse().map_err(|_| invalid("`date` takes a time like scheduledTime".to_owned()))?;
+    let zone = match zone {
+        None => TimeZone::UTC,
+        Some(name) => {
+            TimeZone::get(name).map_err(|_| invalid(format!("`{name}` is no IANA time zone")))?
+        }
+    };
+    let local = time.to_zoned_datetime(zone);
+    jiff::fmt::strtime::format(format.unwrap_or("%F"), &local)
+        .map_err(|_| invalid("the format of `date` is not strftime's".to_owned()))
+}
+
+/// Interpreters and the flags after which the next argv element is code.
+const INTERPRETERS: [(&[&str], &[&str]); 5] = [
+    (&["sh", "bash", "ash", "dash", "zsh", "ksh", "fish"], &["-c"]),
+    (&["python", "python2", "python3", "pypy3"], &["-c"]),
+    (&["node", "nodejs", "deno", "bun"], &["-e", "-p", "-pe", "--eval", "--print", "eval"]),
+    (&["perl", "ruby"], &["-e", "-E", "-ne", "-pe", "-lne"]),
+    (&["php"], &["-r"]),
+];
+
+/// The indexes of the argv elements that a shell or interpreter in the same argv reads as code.
+pub fn code_elements(argv: &[&str]) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut flags: &[&str] = &[];
+    let mut in_shell = false;
+    for (index, element) in argv.iter().enumerate() {
+        let program = element.rsplit('/').next().unwrap_or(element);
+        // python3.12 is python3 here.
+        let program = program.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
+        if let Some((names, code_flags)) = INTERPRETERS.iter().find(|(names, _)| {
+            names
+                .iter()
+                .any(|name| *name == program || name.trim_end_matches(['2', '3']) == program)
+        }) {
+            flags = code_flags;
+            in_shell = names.contains(&"sh");
+            continue;
+        }
+        // Shells take flags together: `-lc`, `-euc`.
+        let bundled = in_shell
+            && element.len() > 2
+            && element.starts_with('-')
+            && !element.starts_with("--")
+            && element.ends_with('c');
+        if flags.contains(element) || bundled {
+            found.push(index + 1);
+            flags = &[];
+            in_shell = false;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+mod tests {
+    use super::*;
+
+    fn values() -> Values {
+        [
+            ("key", "in/a b.png"),
+            ("scheduledTime", "2026-11-24T23:30:00Z"),
+            ("parameters.day", "{{ key }}"),
+            ("name", "{{ key }}"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    #[test]
+    fn placeholders_are_filled_once_and_insertions_left_alone() {
+        for (text, filled) in [
+            ("plain", "plain"),
+            ("${#name} {% raw %}", "${#name} {% raw %}"),
+            ("{{ key }}", "in/a b.png"),
+            ("--file={{key}}", "--file=in/a b.png"),
+            ("{{ name }}", "{{ key }}"),
+            ("{{ parameters.day }}", "{{ key }}"),
+            ("{{ key | upper }}", "IN/A B.PNG"),
+            ("{{ key | split('/') | last }}", "a b.png"),
+            ("{{ versionId | default('none') }}", "none"),
+            ("{{ scheduledTime | date }}", "2026-11-24"),
+            ("{{ scheduledTime | date('%d.%m.') }}", "24.11."),
+            ("{{ scheduledTime | date('%F', 'Europe/Paris') }}", "2026-11-25"),
+            ("{{ key }}\n", "in/a b.png\n"),
+        ] {
+            assert_eq!(fill(text, &values()).as_deref(), Ok(filled), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_filled_is_named_without_its_value() {
+        for (text, problem) in [
+            ("{{ bucket }}", "this event has no value for `bucket`"),
+            ("{{ parameters.other }}", "this event has no value for `parameters.other`"),
+            ("{{ key", "syntax error"),
+            ("{{ key | nope }}", "unknown filter"),
+            ("{{ key | date }}", "`date` takes a time"),
+            ("{{ scheduledTime | date('%F', 'Mars/X') }}", "no IANA time zone"),
+        ] {
+            let error = fill(text, &values()).unwrap_err().to_string();
+            assert!(error.contains(problem), "{text}: {error}");
+            assert!(!error.contains("a b.png"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_element_a_shell_reads_as_code_is_found() {
+        for (argv, code) in [
+            (vec!["sh", "-c", "x"], vec![2]),
+            (vec!["/bin/bash", "-euo", "pipefail", "-c", "x", "--", "y"], vec![4]),
+            (vec!["bash", "-lc", "x"], vec![2]),
+            (vec!["env", "A=1", "python3.12", "-c", "x"], vec![4]),
+            (vec!["python", "-c", "x"], vec![2]),
+            (vec!["node", "--eval", "x"], vec![2]),
+            (vec!["perl", "-e", "x"], vec![2]),
+            (vec!["tar", "-c", "x"], vec![]),
+            (vec!["report", "--day", "x"], vec![]),
+        ] {
+            assert_eq!(code_elements(&argv), code, "{argv:?}");
+        }
+    }
+}

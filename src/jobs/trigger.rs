@@ -1,0 +1,332 @@
+//! Triggers: which events start a job.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use wildmatch::WildMatch;
+
+use super::problem::Problem;
+use super::schedule::Expression;
+use super::yaml::Path;
+use crate::event::{Object, Schedule};
+use crate::identity::{JobName, Namespace};
+
+/// One condition. Give `schedule`, or `scheduleName` alone for a schedule made elsewhere, or `s3`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TriggerEntry {
+    /// When to start: `cron(0 2 * * ? *)`, `rate(5 minutes)` or `at(2026-12-24T18:00:00)`.
+    schedule: Option<String>,
+    /// The IANA time zone of `schedule`, like `Europe/Paris`. UTC when absent.
+    time_zone: Option<String>,
+    /// The name of the EventBridge rule or schedule, when it is not the job's own name.
+    schedule_name: Option<String>,
+    /// Objects created in a bucket.
+    s3: Option<S3Trigger>,
+}
+
+/// Objects created in a bucket. All given conditions must hold; keys are compared as S3 has them,
+/// decoded, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct S3Trigger {
+    /// The bucket's name.
+    pub bucket: String,
+    /// What the key begins with, like `incoming/`.
+    pub prefix: Option<String>,
+    /// What the key ends with, like `.png`.
+    pub suffix: Option<String>,
+    /// A pattern for the whole key: `*` is any text, slashes included, `?` one character.
+    pub glob: Option<String>,
+    /// Bytes at least.
+    pub min_size: Option<u64>,
+    /// Bytes at most.
+    pub max_size: Option<u64>,
+}
+
+/// A trigger that was checked.
+#[derive(Clone, Debug)]
+pub enum Trigger {
+    /// A schedule.
+    Schedule(ScheduleTrigger),
+    /// Objects in S3.
+    S3(S3Trigger),
+}
+
+/// A schedule that was checked.
+#[derive(Clone, Debug)]
+pub struct ScheduleTrigger {
+    /// The expression; `None` for a schedule made elsewhere.
+    pub expression: Option<Expression>,
+    /// The zone it is read in.
+    pub zone: TimeZone,
+    /// The zone's name as it was written.
+    pub zone_name: String,
+    /// The rule's or schedule's name, when it is not the job's.
+    pub name: Option<String>,
+}
+
+impl S3Trigger {
+    /// Whether an object meets every condition.
+    pub fn matches(&self, object: &Object) -> bool {
+        self.bucket == object.bucket
+            && self.prefix.as_ref().is_none_or(|prefix| object.key.starts_with(prefix.as_str()))
+            && self.suffix.as_ref().is_none_or(|suffix| object.key.ends_with(suffix.as_str()))
+            && self.glob.as_ref().is_none_or(|glob| WildMatch::new(glob).matches(&object.key))
+            && self.min_size.is_none_or(|min| object.size >= min)
+            && self.max_size.is_none_or(|max| object.size <= max)
+    }
+}
+
+impl ScheduleTrigger {
+    /// The next times this fires, at most `count`.
+    pub fn next(&self, after: Timestamp, count: usize) -> Vec<Timestamp> {
+        match &self.expression {
+            Some(expression) => expression.next(after, &self.zone, count),
+            None => Vec::new(),
+        }
+    }
+}
+
+/// Whether a schedule's name is the job's own: the job's name, bare or after the namespace, and
+/// `-2` to `-n` behind it for the second to n-th of its `schedules`.
+pub fn named_after(
+    schedule: &Schedule,
+    job: &JobName,
+    namespace: &Namespace,
+    schedules: usize,
+) -> bool {
+    let name = schedule.name.as_str();
+    let bare = name.strip_prefix(&format!("{namespace}-")).unwrap_or(name);
+    let own = |name: &str| match name.strip_prefix(job.as_str()) {
+        Some("") => true,
+        Some(rest) => {
+            let number = rest.strip_prefix('-').and_then(|digits| digits.parse().ok());
+            number.is_some_and(|n: usize| (2..=schedules).contains(&n) && rest == format!("-{n}"))
+        }
+        None => false,
+    };
+    own(name) || own(bare)
+}
+
+impl TriggerEntry {
+    /// Checks the entry; `None` when it has an error.
+    pub(super) fn check(
+        self,
+        at: &Path,
+        now: Timestamp,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Trigger> {
+        match (self.s3.is_some(), self.schedule.is_some() || self.schedule_name.is_some()) {
+            (true, false) => self.check_s3(at, problems),
+            (false, true) => self.check_schedule(at, now, problems),
+            (true, true) => {
+                problems.push(
+                    Problem::error(at.clone(), "is both a schedule and an S3 trigger")
+                        .remedy("make it two entries of `triggers`"),
+                );
+                None
+            }
+            (false, false) => {
+                problems.push(
+                    Problem::error(at.clone(), "says nothing to start on")
+                        .remedy("give `schedule: cron(0 2 * * ? *)` or `s3: { bucket: uploads }`"),
+                );
+                None
+            }
+        }
+    }
+
+    fn check_s3(self, at: &Path, problems: &mut Vec<Problem>) -> Option<Trigger> {
+        if self.time_zone.is_some() {
+            problems.push(
+                Problem::error(at.key("timeZone"), "goes with `schedule` only").remedy("remove it"),
+            );
+        }
+        let trigger = self.s3?;
+        let at = at.key("s3");
+        let before = problems.len();
+        if !is_bucket_name(&trigger.bucket) {
+            problems.push(
+                Problem::error(
+                    at.key("bucket"),
+                    format!("`{}` is no bucket name", trigger.bucket.escape_debug()),
+                )
+                .remedy("a bucket name has 3 to 63 lower-case letters, digits, dots and dashes"),
+            );
+        }
+        if let (Some(min), Some(max)) = (trigger.min_size, trigger.max_size)
+            && max < min
+        {
+            problems.push(Problem::error(
+                at.key("maxSize"),
+                format!("is {max}, must be at least minSize ({min})"),
+            ));
+        }
+        for (name, text) in
+            [("prefix", &trigger.prefix), ("suffix", &trigger.suffix), ("glob", &trigger.glob)]
+        {
+            if text.as_ref().is_some_and(|text| text.is_empty() || text.len() > 1024) {
+                problems.push(
+                    Problem::error(at.key(name), "must have 1 to 1,024 bytes")
+                        .remedy("remove it to match every key"),
+                );
+            }
+        }
+        (problems.len() == before).then_some(Trigger::S3(trigger))
+    }
+
+    fn check_schedule(
+        self,
+        at: &Path,
+        now: Timestamp,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Trigger> {
+        let before = problems.len();
+        let expression = self.schedule.as_deref().and_then(|text| {
+            text.parse::<Expression>()
+                .map_err(|error| {
+                    problems.push(Problem::error(at.key("schedule"), error.to_string()));
+                })
+                .ok()
+        });
+        let zone_name = self.time_zone.unwrap_or_else(|| "UTC".to_owned());
+        let zone = TimeZone::get(&zone_name).unwrap_or_else(|_| {
+            problems.push(
+                Problem::error(
+                    at.key("timeZone"),
+                    format!("`{}` is no IANA time zone", zone_name.escape_debug()),
+                )
+                .remedy("write a name like `Europe/Paris` or `UTC`"),
+            );
+            TimeZone::UTC
+        });
+        if self.schedule.is_none() && zone_name != "UTC" {
+            problems.push(Problem::error(at.key("timeZone"), "goes with `schedule` only"));
+        }
+        if self.schedule_name.as_ref().is_some_and(|name| !is_schedule_name(name)) {
+            problems.push(
+                Problem::error(at.key("scheduleName"), "is no name EventBridge allows")
+                    .remedy("use 1 to 64 letters, digits, `.`, `_` and `-`, without group or ARN"),
+            );
+        }
+        if problems.len() > before {
+            return None;
+        }
+        let trigger = ScheduleTrigger { expression, zone, zone_name, name: self.schedule_name };
+        trigger.warn(&at.key("schedule"), now, problems);
+        Some(Trigger::Schedule(trigger))
+    }
+}
+
+impl ScheduleTrigger {
+    /// Warns of a schedule that never fires again and of times its zone leaves out.
+    fn warn(&self, at: &Path, now: Timestamp, problems: &mut Vec<Problem>) {
+        let Some(expression) = &self.expression else { return };
+        if self.next(now, 1).is_empty() {
+            problems.push(
+                Problem::warning(at.clone(), format!("`{expression}` never fires again"))
+                    .remedy("give it a later time, or remove the trigger"),
+            );
+        }
+        if let Some(skipped) = expression.first_skipped(now, &self.zone) {
+            problems.push(
+                Problem::warning(
+                    at.clone(),
+                    format!(
+                        "will not fire on {}: {} skips {} when its clocks go forward",
+                        skipped.date(),
+                        self.zone_name,
+                        skipped.time()
+                    ),
+                )
+                .remedy("choose an hour that every day has, or leave out `timeZone`"),
+            );
+        }
+    }
+}
+
+fn is_schedule_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
+
+fn is_bucket_name(name: &str) -> bool {
+    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
+    (3..=63).contains(&name.len())
+        && name.bytes().all(known)
+        && !name.starts_with(['.', '-'])
+        && !name.ends_with(['.', '-'])
+        && !name.contains("..")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+mod tests {
+    use super::*;
+
+    fn object(key: &str, size: u64) -> Object {
+        Object {
+            bucket: "uploads".to_owned(),
+            key: key.to_owned(),
+            size,
+            etag: None,
+            version_id: None,
+            sequencer: None,
+            time: None,
+        }
+    }
+
+    #[test]
+    fn an_object_must_meet_every_condition() {
+        let trigger = S3Trigger {
+            bucket: "uploads".to_owned(),
+            prefix: Some("in/".to_owned()),
+            suffix: Some(".png".to_owned()),
+            glob: Some("*2026*".to_owned()),
+            min_size: Some(1),
+            max_size: Some(10),
+        };
+        for (key, size, matches) in [
+            ("in/2026/a.png", 1, true),
+            ("in/2026/a.png", 0, false),
+            ("in/2026/a.png", 11, false),
+            ("In/2026/a.png", 1, false),
+            ("in/2025/a.png", 1, false),
+            ("in/2026/a.PNG", 1, false),
+            ("x/in/2026/a.png", 1, false),
+        ] {
+            assert_eq!(trigger.matches(&object(key, size)), matches, "{key} {size}");
+        }
+        let other = Object { bucket: "other".to_owned(), ..object("in/2026/a.png", 1) };
+        assert!(!trigger.matches(&other));
+    }
+
+    #[test]
+    fn a_schedule_is_named_after_its_job_bare_or_in_the_namespace() {
+        let job = "hourly".parse().unwrap();
+        for (name, schedules, own) in [
+            ("hourly", 0, true),
+            ("longshore-hourly", 0, true),
+            ("longshore-hourly-2", 2, true),
+            ("hourly-2", 2, true),
+            ("hourly-3", 2, false),
+            ("hourly-1", 2, false),
+            ("hourly-02", 2, false),
+            ("hourly-backup", 2, false),
+            ("other-hourly", 2, false),
+        ] {
+            let schedule = Schedule {
+                name: name.to_owned(),
+                scheduled_time: Timestamp::UNIX_EPOCH,
+                job: None,
+            };
+            assert_eq!(
+                named_after(&schedule, &job, &Namespace::default(), schedules),
+                own,
+                "{name}"
+            );
+        }
+    }
+}

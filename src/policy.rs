@@ -1,0 +1,265 @@
+//! What to do next with a run: retries, backoff, limits, deadlines. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+
+use crate::event::Observed;
+use crate::jobs::{Period, RetryOn, later};
+use crate::run::{Ending, Run, State, StopCause, Wait};
+
+/// A client token is not used again after this: ECS forgets it as early as one hour after its
+/// task ended, and a task may end at once
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>).
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(50);
+/// An event older than this never starts a run: the ledger may have forgotten that it did.
+const OCCURRENCE_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// After a refusal, launch no earlier than this.
+const REFUSAL_WAIT: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long things take where longshore runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// Longer than one invocation lasts: after it, whoever launches is taken for gone.
+    pub lease: SignedDuration,
+    /// A living task is looked at this often, in case its news was lost.
+    pub watch_every: SignedDuration,
+    /// A StopTask is repeated this often.
+    pub stop_again: SignedDuration,
+    /// A waiting run is reminded of this often.
+    pub remind_again: SignedDuration,
+    /// A task that ECS does not know is gone for good this long after its launch.
+    pub missing_after: SignedDuration,
+}
+
+impl Timing {
+    /// AWS: functions time out after a minute, DescribeTasks shows a stopped task for an hour.
+    pub const AWS: Self = Self {
+        lease: SignedDuration::from_secs(90),
+        watch_every: SignedDuration::from_mins(15),
+        stop_again: SignedDuration::from_mins(2),
+        remind_again: SignedDuration::from_mins(1),
+        missing_after: SignedDuration::from_mins(65),
+    };
+    /// One machine: everything answers at once, and looking costs nothing.
+    pub const LOCAL: Self = Self {
+        lease: SignedDuration::from_secs(10),
+        watch_every: SignedDuration::from_secs(2),
+        stop_again: SignedDuration::from_secs(5),
+        remind_again: SignedDuration::from_secs(2),
+        missing_after: SignedDuration::ZERO,
+    };
+}
+
+/// What to do next with a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing before its time.
+    Rest,
+    /// Begin a launch.
+    Launch,
+    /// Call RunTask once more with the same token: its answer is not known.
+    Repeat,
+    /// Look for a task with our `startedBy` before anything else. Without one: launch, or, when
+    /// `too_late`, nobody will ever know.
+    Look {
+        /// Tasks that ended may be forgotten by now.
+        too_late: bool,
+    },
+    /// Ask ECS where the task stands.
+    Watch,
+    /// Stop the task.
+    Stop(StopCause),
+    /// Tell record that it is over.
+    Tell(Observed, String),
+    /// Nothing, ever.
+    Done,
+}
+
+/// What follows an attempt that did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// Another launch of the same attempt at this time.
+    Launch(Timestamp),
+    /// Another attempt at this time.
+    Attempt(Timestamp),
+    /// Nothing.
+    No,
+}
+
+/// The next step of `run`.
+pub fn next(run: &Run, now: Timestamp) -> Step {
+    match &run.state {
+        State::Waiting { until, wait } => next_waiting(run, *until, *wait, now),
+        State::Launching { lease, .. } if now < *lease => Step::Rest,
+        State::Launching { first_try, .. } => match now.duration_since(*first_try) > TOKEN_LIFE {
+            true => Step::Look { too_late: true },
+            false => Step::Repeat,
+        },
+        State::Started => match (&run.stop, run.launch()) {
+            (Some(stop), _) => Step::Stop(stop.cause),
+            (None, Some(launch)) if now >= later(launch.at, run.policy.start_within) => {
+                Step::Stop(StopCause::StartTimeout)
+            }
+            (None, _) => Step::Watch,
+        },
+        State::Running { since } => match (&run.stop, run.policy.timeout) {
+            (Some(stop), _) => Step::Stop(stop.cause),
+            (None, Some(timeout)) if now >= later(*since, timeout) => {
+                Step::Stop(StopCause::Timeout)
+            }
+            (None, _) => Step::Watch,
+        },
+        State::Ended { .. } => Step::Done,
+    }
+}
+
+fn next_waiting(run: &Run, until: Timestamp, wait: Wait, now: Timestamp) -> Step {
+    if let Some(stop) = run.stop.as_ref().filter(|_| wait != Wait::Doubt) {
+        let by = stop.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
+        let verb = match stop.cause {
+            StopCause::Replaced => "replaced",
+            StopCause::Cancelled | StopCause::Timeout | StopCause::StartTimeout => "cancelled",
+        };
+        return Step::Tell(Observed::Cancelled, format!("{verb}{by} before it had a task"));
+    }
+    if now < until {
+        return Step::Rest;
+    }
+    if let Some(reason) = too_late_to_start(run, now) {
+        return Step::Tell(Observed::Skipped, reason);
+    }
+    if wait == Wait::Doubt {
+        let asked = run.launch().map_or(run.created_at, |launch| launch.at);
+        return Step::Look { too_late: now.duration_since(asked) > TOKEN_LIFE };
+    }
+    match launches_spent(run, now) {
+        Some(reason) => Step::Tell(Observed::NotPlaced, reason),
+        None => Step::Launch,
+    }
+}
+
+/// Why a run that was never launched must not start any more.
+fn too_late_to_start(run: &Run, now: Timestamp) -> Option<String> {
+    let first = run.attempt() == 1 && run.launch().is_none();
+    let happened_at = run.happened_at.filter(|_| first)?;
+    let age = now.duration_since(happened_at);
+    if age > OCCURRENCE_AGE_MAX {
+        return Some(
+            "its event is more than 30 days old; a repetition of it could not be told".to_owned(),
+        );
+    }
+    let deadline = run.policy.starting_deadline?;
+    (now > later(happened_at, deadline)).then(|| {
+        let late = Period::from_secs(u64::try_from(age.as_secs()).unwrap_or(0));
+        format!(
+            "it could only start {late} after its event, and its startingDeadline is {deadline}"
+        )
+    })
+}
+
+/// Why no further launch of the present attempt is allowed.
+pub fn launches_spent(run: &Run, now: Timestamp) -> Option<String> {
+    let attempt = run.attempts.last()?;
+    let first = run.first_launch_at()?;
+    let limits = run.policy.launches;
+    let count = u32::try_from(attempt.launches.len()).unwrap_or(u32::MAX);
+    let spent = count >= limits.max || now > later(first, limits.within);
+    let last = attempt.launches.iter().rev().find_map(|launch| launch.refusal.as_deref());
+    spent.then(|| {
+        format!(
+            "no task could be started in {count} launches within {}: {}",
+            Period::from_secs(u64::try_from(now.duration_since(first).as_secs()).unwrap_or(0)),
+            last.unwrap_or("ECS gave no reason")
+        )
+    })
+}
+
+/// When to look again after ECS refused the present launch.
+pub fn after_refusal(run: &Run, now: Timestamp) -> Timestamp {
+    let count = run.attempts.last().map_or(0, |attempt| attempt.launches.len());
+    let n = u32::try_from(count).unwrap_or(u32::MAX);
+    now + run.policy.launches.backoff.wait(n, jitter(run)).max(REFUSAL_WAIT)
+}
+
+/// What follows the end of the present attempt.
+pub fn again(run: &Run, now: Timestamp) -> Again {
+    let Some(attempt) = run.attempts.last() else { return Again::No };
+    let Some(ending) = attempt.ending.as_ref().filter(|_| run.stop_forbids_more().is_none()) else {
+        return Again::No;
+    };
+    if *ending == Ending::FailedToStart {
+        let n = u32::try_from(attempt.launches.len()).unwrap_or(u32::MAX);
+        return match launches_spent(run, now) {
+            Some(_) => Again::No,
+            None => Again::Launch(now + run.policy.launches.backoff.wait(n, jitter(run))),
+        };
+    }
+    let retry = &run.policy.retry;
+    if attempt.number >= retry.attempts || !retry.on.iter().any(|on| covers(on, ending)) {
+        return Again::No;
+    }
+    Again::Attempt(now + retry.backoff.wait(attempt.number, jitter(run)))
+}
+
+impl Run {
+    /// A stop that somebody wanted; the limits' own stops may be followed by more.
+    fn stop_forbids_more(&self) -> Option<StopCause> {
+        let cause = self.stop.as_ref()?.cause;
+        matches!(cause, StopCause::Cancelled | StopCause::Replaced).then_some(cause)
+    }
+}
+
+fn covers(on: &RetryOn, ending: &Ending) -> bool {
+    match (on, ending) {
+        (RetryOn::SpotInterruption, Ending::SpotInterruption)
+        | (RetryOn::InfrastructureHealth, Ending::InfrastructureHealth | Ending::NoExitCode)
+        | (RetryOn::OutOfMemory, Ending::Exited { out_of_memory: true, .. })
+        | (RetryOn::Timeout, Ending::Stopped { cause: Some(StopCause::Timeout) }) => true,
+        (RetryOn::AnyExitCode, Ending::Exited { code, .. }) => *code != 0,
+        (RetryOn::ExitCode(codes), Ending::Exited { code, .. }) => {
+            codes.iter().any(|listed| i32::from(*listed) == *code)
+        }
+        (
+            RetryOn::SpotInterruption
+            | RetryOn::InfrastructureHealth
+            | RetryOn::OutOfMemory
+            | RetryOn::Timeout
+            | RetryOn::AnyExitCode
+            | RetryOn::ExitCode(_),
+            _,
+        ) => false,
+    }
+}
+
+/// When sweep should look at the run again after it has looked now.
+pub fn alarm(run: &Run, timing: &Timing, now: Timestamp) -> Option<Timestamp> {
+    let (soon, limit) = match &run.state {
+        State::Ended { .. } => return None,
+        State::Waiting { until, .. } => return Some((*until).max(now + timing.remind_again)),
+        State::Launching { lease, .. } => return Some((*lease).max(now + timing.remind_again)),
+        State::Started | State::Running { .. } if run.stop.is_some() => (timing.stop_again, None),
+        State::Started => {
+            let asked = run.launch().map_or(run.created_at, |launch| launch.at);
+            (timing.watch_every, Some(later(asked, run.policy.start_within)))
+        }
+        State::Running { since } => {
+            let limit = run.policy.timeout.map(|timeout| later(*since, timeout));
+            (timing.watch_every, limit)
+        }
+    };
+    let soon = now + soon;
+    // A limit that has passed was acted upon just now.
+    Some(limit.filter(|limit| *limit > now).map_or(soon, |limit| limit.min(soon)))
+}
+
+/// A number in 0..1 that follows from the run and its attempt, so that a replay waits as long.
+fn jitter(run: &Run) -> f64 {
+    let launches = run.attempts.last().map_or(0, |attempt| attempt.launches.len());
+    let seed = format!("{}/{}/{launches}", run.id, run.attempt());
+    let hash = Sha256::digest(seed.as_bytes());
+    let number = hash.iter().take(4).fold(0u32, |number, byte| (number << 8) | u32::from(*byte));
+    f64::from(number) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

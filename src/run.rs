@@ -1,0 +1,590 @@
+//! The life of a run. Pure: callers bring the facts and store the result.
+//!
+//! A run has attempts (the container failed), an attempt has launches (the task could not be
+//! started). What [`apply`] does with a fact is total: ECS repeats and reorders its news, so every
+//! fact can follow every state.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Observed, Occurrence, Values};
+use crate::identity::{ClientToken, JobName, Namespace, RunId, StartedBy};
+use crate::jobs::{Policy, TaskRequest, later};
+
+mod fact;
+
+pub use fact::{ContainerExit, Fact, News, Sighting, StopCause, Times, shorten};
+
+/// One job for one event: the unit of exactly-once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// Follows from job and occurrence.
+    pub id: RunId,
+    /// The job.
+    pub job: JobName,
+    /// What every duplicate of the event shares.
+    pub occurrence: Occurrence,
+    /// When what the event tells of happened, where it says so.
+    pub happened_at: Option<Timestamp>,
+    /// Template values: the event's and the parameters.
+    pub values: Values,
+    /// The limits, as they were when the run was claimed.
+    pub policy: Policy,
+    /// When the run was claimed.
+    pub created_at: Timestamp,
+    /// Who holds the claim or the lease: one invocation, so that it knows its own write again.
+    pub owner: String,
+    /// Where it stands.
+    pub state: State,
+    /// Every attempt so far, the present one last. Never empty.
+    pub attempts: Vec<Attempt>,
+    /// Somebody asked that it stop.
+    pub stop: Option<StopAsked>,
+    /// When sweep should look at it; `None` once it has ended.
+    pub due: Option<Timestamp>,
+    /// Counts the saves; the ledger's compare-and-swap number.
+    pub revision: u64,
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all_fields = "camelCase")]
+pub enum State {
+    /// Nothing is under way until a time, or until a slot is free.
+    Waiting {
+        /// Not before this time.
+        until: Timestamp,
+        /// What for.
+        wait: Wait,
+    },
+    /// RunTask is being called, or its answer is unknown.
+    Launching {
+        /// When this launch's token was first used: ECS forgets tokens.
+        first_try: Timestamp,
+        /// Until then it is the owner's.
+        lease: Timestamp,
+    },
+    /// ECS has the task.
+    Started,
+    /// The main container runs.
+    Running {
+        /// Since when; the timeout counts from here.
+        since: Timestamp,
+    },
+    /// It is over. Only `Lost` is ever corrected, once, by the truth.
+    Ended {
+        /// How.
+        verdict: Verdict,
+        /// When we knew.
+        at: Timestamp,
+    },
+}
+
+/// What a run waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Wait {
+    /// Its first launch.
+    Event,
+    /// A slot of its job's concurrency limit.
+    Slot,
+    /// Another launch of the same attempt.
+    Launch,
+    /// Another launch, after looking whether the last one did start a task: ECS said no, and
+    /// refusals have been wrong.
+    Doubt,
+    /// The next attempt.
+    Retry,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Verdict {
+    /// The main container exited with 0.
+    Succeeded,
+    /// It exited with another code, could not be started, or ended without a code.
+    Failed,
+    /// It was stopped because its time was over.
+    TimedOut,
+    /// Somebody stopped it, or a newer run took its place.
+    Cancelled,
+    /// It was never to start: too late, or no slot.
+    Skipped,
+    /// What became of it can no longer be known.
+    Lost,
+}
+
+impl Verdict {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::TimedOut => "TimedOut",
+            Self::Cancelled => "Cancelled",
+            Self::Skipped => "Skipped",
+            Self::Lost => "Lost",
+        }
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One try of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// The request, the same for every launch; made when the first one is armed.
+    pub request: Option<TaskRequest>,
+    /// Every launch so far, the present one last.
+    pub launches: Vec<Launch>,
+    /// How it ended.
+    pub ending: Option<Ending>,
+    /// The main container's exit code.
+    pub exit_code: Option<i32>,
+    /// How it ended, in one sentence for a person.
+    pub reason: Option<String>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// One RunTask token within an attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Launch {
+    /// From 1.
+    pub number: u32,
+    /// When its token was first used.
+    pub at: Timestamp,
+    /// The task's ARN.
+    pub task: Option<String>,
+    /// The version of the last news of the task.
+    pub version: u64,
+    /// Why ECS did not start it.
+    pub refusal: Option<String>,
+    /// When the task did what, as ECS has it.
+    #[serde(default)]
+    pub times: Times,
+    /// How each container ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<ContainerExit>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Ending {
+    /// The main container exited.
+    Exited {
+        /// With this code.
+        code: i32,
+        /// Because memory ran out.
+        out_of_memory: bool,
+    },
+    /// The task stopped before its main container ran.
+    FailedToStart,
+    /// Fargate Spot took the capacity back.
+    SpotInterruption,
+    /// The host failed.
+    InfrastructureHealth,
+    /// The task stopped and ECS knows no exit code.
+    NoExitCode,
+    /// It was stopped.
+    Stopped {
+        /// Why, when it was us.
+        cause: Option<StopCause>,
+    },
+    /// No task: longshore itself saw why.
+    Observed(Observed),
+}
+
+/// A request that a run stop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StopAsked {
+    /// Why.
+    pub cause: StopCause,
+    /// When.
+    pub at: Timestamp,
+    /// The run that takes its place, or who asked.
+    pub by: Option<String>,
+}
+
+/// What a fact did to a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Applied {
+    /// The run is another now.
+    Changed(Box<Run>),
+    /// Nothing.
+    Ignored(Ignored),
+}
+
+/// Why a fact changed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// The run knew already, or something newer.
+    Known,
+    /// It tells of an attempt or launch that is over.
+    Late,
+    /// It tells of a task that is not this attempt's: there should be none.
+    OtherTask,
+    /// The run has its verdict.
+    Ended,
+}
+
+impl Run {
+    /// The present attempt's number, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempts.last().map_or(1, |attempt| attempt.number)
+    }
+
+    /// The present launch.
+    pub fn launch(&self) -> Option<&Launch> {
+        self.attempts.last()?.launches.last()
+    }
+
+    /// The present attempt's request.
+    pub fn request(&self) -> Option<&TaskRequest> {
+        self.attempts.last()?.request.as_ref()
+    }
+
+    /// The task, as far as it is known.
+    pub fn task(&self) -> Option<&str> {
+        self.launch()?.task.as_deref()
+    }
+
+    /// How it ended, once it has.
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self.state {
+            State::Ended { verdict, .. } => Some(verdict),
+            State::Waiting { .. }
+            | State::Launching { .. }
+            | State::Started
+            | State::Running { .. } => None,
+        }
+    }
+
+    /// The last attempt's exit code.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.attempts.last()?.exit_code
+    }
+
+    /// The last known reason.
+    pub fn reason(&self) -> Option<&str> {
+        self.attempts.iter().rev().find_map(|attempt| attempt.reason.as_deref())
+    }
+
+    /// The slot holder's name: one attempt.
+    pub fn slot_holder(&self, attempt: u32) -> String {
+        format!("{}/{attempt}", self.id)
+    }
+
+    /// ECS's `startedBy` of the present attempt.
+    pub fn started_by(&self, namespace: &Namespace) -> StartedBy {
+        StartedBy { namespace: namespace.clone(), run: self.id.clone(), attempt: self.attempt() }
+    }
+
+    /// The client token of the present launch.
+    pub fn client_token(&self, namespace: &Namespace) -> ClientToken {
+        let launch = self.launch().map_or(1, |launch| launch.number);
+        ClientToken::new(namespace, &self.id, self.attempt(), launch)
+    }
+
+    /// When the present attempt was first launched.
+    pub fn first_launch_at(&self) -> Option<Timestamp> {
+        Some(self.attempts.last()?.launches.first()?.at)
+    }
+
+    /// Whether it waits for a slot.
+    pub fn waits_for_slot(&self) -> bool {
+        matches!(self.state, State::Waiting { wait: Wait::Slot, .. })
+    }
+
+    /// Begins a launch with a token of its own. `request` is kept for the attempt's first launch
+    /// and ignored after: every launch of an attempt asks for the same.
+    pub fn arm(&mut self, request: TaskRequest, now: Timestamp, lease: Timestamp, owner: &str) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.request.get_or_insert(request);
+            let number = attempt.launches.last().map_or(0, |launch| launch.number) + 1;
+            attempt.launches.push(Launch {
+                number,
+                at: now,
+                task: None,
+                version: 0,
+                refusal: None,
+                times: Times::default(),
+                containers: Vec::new(),
+            });
+        }
+        self.hold(now, lease, owner);
+    }
+
+    /// Takes over a launch whose owner went away; the token stays.
+    pub fn hold(&mut self, first_try: Timestamp, lease: Timestamp, owner: &str) {
+        self.owner = owner.to_owned();
+        self.state = State::Launching { first_try, lease };
+        self.due = Some(lease);
+    }
+
+    /// Waits, keeping the attempt.
+    pub fn wait(&mut self, until: Timestamp, wait: Wait) {
+        self.state = State::Waiting { until, wait };
+        self.due = Some(until);
+    }
+
+    /// Waits for a slot. The launch that was armed never called RunTask: it does not count.
+    pub fn wait_for_slot(&mut self, until: Timestamp) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.launches.pop();
+        }
+        self.wait(until, Wait::Slot);
+    }
+
+    /// Notes that ECS refused the present launch, and waits until it is looked at again.
+    pub fn refused(&mut self, refusal: &str, until: Timestamp) {
+        if let Some(launch) = self.present_launch() {
+            launch.refusal = Some(shorten(refusal));
+        }
+        self.wait(until, Wait::Doubt);
+    }
+
+    /// Opens the next attempt, to be launched at `at`.
+    pub fn open_attempt(&mut self, at: Timestamp) {
+        self.attempts.push(Attempt { number: self.attempt() + 1, ..Attempt::default() });
+        self.wait(at, Wait::Retry);
+    }
+
+    /// Opens the present attempt again after its task failed to start, to be launched at `at`.
+    pub fn reopen_attempt(&mut self, at: Timestamp) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            let reason = attempt.reason.take();
+            attempt.ending = None;
+            attempt.exit_code = None;
+            attempt.ended_at = None;
+            if let Some(launch) = attempt.launches.last_mut() {
+                launch.refusal = reason;
+            }
+        }
+        self.wait(at, Wait::Launch);
+    }
+
+    /// Notes that the run shall stop; the first request counts. `due` comes now.
+    pub fn ask_to_stop(&mut self, cause: StopCause, by: Option<String>, now: Timestamp) {
+        if self.verdict().is_none() && self.stop.is_none() {
+            self.stop = Some(StopAsked { cause, at: now, by });
+            self.due = Some(now);
+        }
+    }
+
+    fn present_launch(&mut self) -> Option<&mut Launch> {
+        self.attempts.last_mut()?.launches.last_mut()
+    }
+
+    /// Moves the alarm to an earlier time, never to a later one: that is sweep's to do.
+    fn due_by(&mut self, time: Timestamp) {
+        self.due = Some(self.due.map_or(time, |due| due.min(time)));
+    }
+
+    /// What the fact's task is to this run.
+    fn knows_task(&self, task: &str, version: u64) -> Result<(), Ignored> {
+        let launches = self.attempts.last().map(|attempt| attempt.launches.as_slice());
+        let (present, earlier) = match launches.unwrap_or_default().split_last() {
+            Some((present, earlier)) => (Some(present), earlier),
+            None => (None, [].as_slice()),
+        };
+        let is = |launch: &Launch| launch.task.as_deref() == Some(task);
+        if earlier.iter().any(is) {
+            return Err(Ignored::Late);
+        }
+        match present {
+            Some(launch) if is(launch) && launch.refusal.is_some() => Err(Ignored::Late),
+            // Version 0 is a source that does not count; its news is taken as it comes.
+            Some(launch) if is(launch) && version != 0 && version <= launch.version => {
+                Err(Ignored::Known)
+            }
+            Some(launch) if !is(launch) && launch.task.is_some() => Err(Ignored::OtherTask),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// Returns the run after a fact about one of its attempts. Total: every fact can follow every
+/// state.
+pub fn apply(run: &Run, attempt: u32, fact: &Fact, now: Timestamp) -> Applied {
+    if attempt != run.attempt() {
+        return Applied::Ignored(Ignored::Late);
+    }
+    match &run.state {
+        State::Ended { verdict: Verdict::Lost, .. } if fact.is_truth() => {}
+        State::Ended { .. } => {
+            return Applied::Ignored(Ignored::Ended);
+        }
+        State::Waiting { .. }
+        | State::Launching { .. }
+        | State::Started
+        | State::Running { .. } => {}
+    }
+    match fact {
+        Fact::Launched { task } => launched(run, task),
+        Fact::Seen(sighting) => seen(run, sighting, now),
+        Fact::Observed { observed, reason } => observed_by_us(run, *observed, reason, now),
+    }
+}
+
+fn launched(run: &Run, task: &str) -> Applied {
+    match run.knows_task(task, u64::MAX) {
+        Err(ignored) => return Applied::Ignored(ignored),
+        // A short task may have been seen before we saved that it was launched.
+        Ok(()) if run.task().is_some() => return Applied::Ignored(Ignored::Known),
+        Ok(()) => {}
+    }
+    let mut next = run.clone();
+    next.adopt(task);
+    Applied::Changed(Box::new(next))
+}
+
+fn seen(run: &Run, sighting: &Sighting, now: Timestamp) -> Applied {
+    if let Err(ignored) = run.knows_task(&sighting.task, sighting.version) {
+        return Applied::Ignored(ignored);
+    }
+    let mut next = run.clone();
+    if next.task().is_none() {
+        next.adopt(&sighting.task);
+    }
+    if let Some(launch) = next.present_launch() {
+        launch.version = sighting.version;
+        launch.times.update(&sighting.times);
+    }
+    match (&sighting.news, &run.state) {
+        (News::Pending, State::Started | State::Running { .. }) => {
+            return Applied::Ignored(Ignored::Known);
+        }
+        (News::Running, State::Running { .. }) => return Applied::Ignored(Ignored::Known),
+        (News::Pending, _) => {}
+        (News::Running, _) => next.runs(sighting.times.started_at.unwrap_or(now)),
+        (News::Ended(ending), _) => {
+            if let Some(launch) = next.present_launch() {
+                launch.containers.clone_from(&sighting.containers);
+            }
+            next.close(ending.clone(), sighting.exit_code, sighting.reason.clone(), now);
+        }
+    }
+    Applied::Changed(Box::new(next))
+}
+
+fn observed_by_us(run: &Run, observed: Observed, reason: &str, now: Timestamp) -> Applied {
+    // A run with a task is judged by its task, except that the task may never be known.
+    if run.task().is_some() && observed != Observed::Lost {
+        return Applied::Ignored(Ignored::Late);
+    }
+    let mut next = run.clone();
+    next.close(Ending::Observed(observed), None, reason.to_owned(), now);
+    Applied::Changed(Box::new(next))
+}
+
+impl Run {
+    fn adopt(&mut self, task: &str) {
+        let start_within = self.policy.start_within;
+        if let Some(launch) = self.present_launch() {
+            launch.task = Some(task.to_owned());
+            launch.refusal = None;
+            let limit = later(launch.at, start_within);
+            self.state = State::Started;
+            self.due_by(limit);
+        }
+    }
+
+    fn runs(&mut self, since: Timestamp) {
+        self.state = State::Running { since };
+        if let Some(timeout) = self.policy.timeout {
+            self.due_by(later(since, timeout));
+        }
+    }
+
+    fn close(&mut self, ending: Ending, code: Option<i32>, reason: String, now: Timestamp) {
+        let verdict = ending.verdict(self.stop.as_ref());
+        let reason = ending.explain(self.stop.as_ref(), &self.policy, reason);
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.ending = Some(ending);
+            attempt.exit_code = code;
+            attempt.reason = Some(shorten(&reason));
+            attempt.ended_at = Some(now);
+        }
+        self.state = State::Ended { verdict, at: now };
+        self.due = None;
+    }
+}
+
+impl Ending {
+    /// The verdict of an attempt that ended so, when nothing follows.
+    pub fn verdict(&self, stop: Option<&StopAsked>) -> Verdict {
+        match (self, stop.map(|stop| stop.cause)) {
+            // It finished by itself while our StopTask was on its way.
+            (Self::Exited { code: 0, .. }, _) => Verdict::Succeeded,
+            (Self::Exited { .. } | Self::NoExitCode, Some(cause)) => cause.verdict(),
+            (Self::Stopped { cause: Some(cause) }, _) => cause.verdict(),
+            (Self::Stopped { cause: None }, _) => Verdict::Cancelled,
+            (Self::Observed(Observed::Skipped), _) => Verdict::Skipped,
+            (Self::Observed(Observed::Cancelled), _) => Verdict::Cancelled,
+            (Self::Observed(Observed::Lost), _) => Verdict::Lost,
+            (Self::FailedToStart, Some(cause @ (StopCause::Cancelled | StopCause::Replaced))) => {
+                cause.verdict()
+            }
+            (
+                Self::Exited { .. }
+                | Self::FailedToStart
+                | Self::SpotInterruption
+                | Self::InfrastructureHealth
+                | Self::NoExitCode
+                | Self::Observed(Observed::Invalid | Observed::NotPlaced),
+                _,
+            ) => Verdict::Failed,
+        }
+    }
+
+    /// Adds to ECS's account of a stop what only the run knows: which of its limits it was.
+    fn explain(&self, stop: Option<&StopAsked>, policy: &Policy, reason: String) -> String {
+        let by = stop.and_then(|stop| stop.by.as_deref());
+        let cause = match self {
+            Self::Stopped { cause: Some(cause) } => *cause,
+            Self::Exited { code, .. } if *code != 0 => match stop {
+                Some(stop) => stop.cause,
+                None => return reason,
+            },
+            Self::Exited { .. } => match stop {
+                Some(_) => return format!("{reason}, just before it would have been stopped"),
+                None => return reason,
+            },
+            Self::FailedToStart
+            | Self::SpotInterruption
+            | Self::InfrastructureHealth
+            | Self::NoExitCode
+            | Self::Stopped { cause: None }
+            | Self::Observed(_) => return reason,
+        };
+        let why = match (cause, by) {
+            (StopCause::Timeout, _) => match policy.timeout {
+                Some(timeout) => format!("stopped after its timeout of {timeout}"),
+                None => "stopped after its timeout".to_owned(),
+            },
+            (StopCause::StartTimeout, _) => {
+                format!("stopped because it had not started within {}", policy.start_within)
+            }
+            (StopCause::Cancelled, Some(by)) => format!("cancelled by {by}"),
+            (StopCause::Cancelled, None) => "cancelled".to_owned(),
+            (StopCause::Replaced, Some(by)) => format!("replaced by {by}"),
+            (StopCause::Replaced, None) => "replaced by a newer run".to_owned(),
+        };
+        format!("{why}; {reason}")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,38 @@
+//! Asks a run to end: the intent is stored first, then ECS is told, so that whoever comes next
+//! knows why the task stopped and can ask again.
+
+use jiff::{SignedDuration, Timestamp};
+use tracing::info;
+
+use crate::backend::{Backend, PortError};
+use crate::ecs::Ecs;
+use crate::identity::RunId;
+use crate::ledger::{self, Ledger};
+use crate::queue::Queue;
+use crate::run::{Run, StopCause};
+
+/// Asks the run to stop. `None` when there is no such run, or it has ended or was asked before.
+pub async fn ask_to_stop<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    id: &RunId,
+    cause: StopCause,
+    by: Option<String>,
+    now: Timestamp,
+) -> Result<Option<Run>, PortError> {
+    let asked = ledger::update(&backend.ledger, id, |run| {
+        let asks = run.verdict().is_none() && run.stop.is_none();
+        run.ask_to_stop(cause, by.clone(), now);
+        asks
+    })
+    .await?;
+    let Some(run) = asked else { return Ok(None) };
+    info!(run = %run.id, job = %run.job, attempt = run.attempt(), "asked to stop");
+    match (run.task(), run.request()) {
+        (Some(task), Some(request)) => {
+            backend.ecs.stop(&request.cluster, task, &cause.to_reason()).await?;
+        }
+        // Nothing to stop: dispatch will see that it must not be launched.
+        _ => backend.remind(&run, SignedDuration::ZERO).await?,
+    }
+    Ok(Some(run))
+}
