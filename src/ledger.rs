@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::identity::{JobName, RunId};
 use crate::run::{Run, Verdict};
 
+pub mod database;
 pub mod sqlite;
 
 /// Tries of a read-change-write at most.

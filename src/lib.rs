@@ -25,3 +25,7 @@ pub mod dispatch;
 pub mod record;
 pub mod stop;
 pub mod sweep;
+
+pub mod logging;
+pub mod local;
+pub mod cli;

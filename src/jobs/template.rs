@@ -89,14 +89,14 @@ fn environment() -> Environment<'static> {
 
 fn context(values: &Values) -> BTreeMap<&str, Value> {
     let mut context = BTreeMap::new();
-    let mut parameters = BTreeMap::new();
+    let mut parameters: BTreeMap<&str, &str> = BTreeMap::new();
     for (name, value) in values {
         match name.strip_prefix("parameters.") {
-            Some(parameter) => drop(parameters.insert(parameter, Value::from(value.as_str()))),
+            Some(parameter) => drop(parameters.insert(parameter, value)),
             None => drop(context.insert(name.as_str(), Value::from(value.as_str()))),
         }
     }
-    context.insert("parameters", Value::from_iter(parameters));
+    context.insert("parameters", Value::from_pairs(parameters));
     context
 }
 

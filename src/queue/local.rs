@@ -1,1 +1,115 @@
-//! x
+//! The queues of one machine, in the ledger's file: a message is kept until it was handled.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Message, Outcome, Queue, QueueError, QueueName};
+use crate::ledger::LedgerError;
+use crate::ledger::database::Database;
+
+/// The queues in a SQLite file.
+#[derive(Clone, Debug)]
+pub struct LocalQueue {
+    database: Arc<Database>,
+}
+
+/// A message that was received and is hidden from others for a while.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Its number, to delete it with.
+    pub number: i64,
+    /// Its body.
+    pub body: String,
+    /// How many times it was received, from 1.
+    pub receives: u32,
+}
+
+impl LocalQueue {
+    /// The queues in this file.
+    pub fn new(database: Arc<Database>) -> Self {
+        Self { database }
+    }
+
+    /// The next message that is visible, hidden from others until `hidden` is over.
+    pub fn receive(
+        &self,
+        queue: QueueName,
+        now: Timestamp,
+        hidden: SignedDuration,
+    ) -> Result<Option<Received>, LedgerError> {
+        self.database.transaction(|sqlite| {
+            sqlite
+                .prepare_cached(
+                    "UPDATE messages SET visible_at = ?1, receives = receives + 1
+                     WHERE number = (SELECT number FROM messages
+                                     WHERE queue = ?2 AND visible_at <= ?3
+                                     ORDER BY number LIMIT 1)
+                     RETURNING number, body, receives",
+                )?
+                .query_row(
+                    params![
+                        (now + hidden).as_microsecond(),
+                        queue.as_str(),
+                        now.as_microsecond()
+                    ],
+                    |row| {
+                        Ok(Received {
+                            number: row.get(0)?,
+                            body: row.get(1)?,
+                            receives: row.get(2)?,
+                        })
+                    },
+                )
+                .optional()
+        })
+    }
+
+    /// Forgets a message that was handled.
+    pub fn delete(&self, number: i64) -> Result<(), LedgerError> {
+        self.database.with(|sqlite| {
+            sqlite.execute("DELETE FROM messages WHERE number = ?1", [number])?;
+            Ok(())
+        })
+    }
+}
+
+/// Puts a message into a queue, within the caller's transaction.
+pub(crate) fn put(
+    sqlite: &Connection,
+    queue: QueueName,
+    body: &str,
+    visible_at: Timestamp,
+) -> rusqlite::Result<()> {
+    sqlite
+        .prepare_cached("INSERT INTO messages (queue, body, visible_at) VALUES (?1, ?2, ?3)")?
+        .execute(params![queue.as_str(), body, visible_at.as_microsecond()])?;
+    Ok(())
+}
+
+impl Queue for LocalQueue {
+    async fn send(&self, message: &Message, delay: SignedDuration) -> Result<(), QueueError> {
+        let body = message.to_json().to_string();
+        let visible_at = Timestamp::now() + delay;
+        self.database
+            .with(|sqlite| put(sqlite, message.queue(), &body, visible_at))
+            .map_err(|error| QueueError(error.to_string()))
+    }
+
+    async fn emit(&self, outcome: &Outcome) -> Result<(), QueueError> {
+        let body = serde_json::to_string(outcome).map_err(|error| QueueError(error.to_string()))?;
+        let (run, verdict) = (outcome.run_id.as_str(), outcome.verdict.as_str());
+        self.database
+            .with(|sqlite| {
+                // A repetition is identical: kept once.
+                sqlite.execute(
+                    "INSERT INTO outcomes (run, verdict, body) VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO NOTHING",
+                    [run, verdict, &body],
+                )
+            })
+            .map_err(|error| QueueError(error.to_string()))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! The command line: a file for each verb. They print; what happens is decided elsewhere.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::ecs::local::SUPERVISE_VERB;
+use crate::identity::Namespace;
+
+mod check;
+mod exit;
+mod explain;
+mod jobs_file;
+mod local;
+mod logs;
+mod output;
+mod runs;
+mod show;
+mod timeline;
+
+pub use exit::Exit;
+use exit::Failure;
+
+/// Runs containers on AWS Fargate when a schedule fires or an object lands: once per event, with a
+/// verdict and a cause.
+#[derive(Debug, Parser)]
+#[command(name = "longshore", version, max_term_width = 100, after_help = exit::HELP)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Clone, Debug, Args)]
+struct Common {
+    /// How to print: text for people, json for programs.
+    #[arg(short = 'o', long, value_enum, default_value = "text", global = true)]
+    output: Format,
+    /// The file with the jobs.
+    #[arg(long, default_value = "jobs.yaml", env = "LONGSHORE_JOBS", global = true)]
+    jobs: PathBuf,
+    /// The name that keeps this installation apart from others.
+    #[arg(long, default_value = "longshore", env = "LONGSHORE_NAMESPACE", global = true)]
+    namespace: Namespace,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Which ledger to use.
+#[derive(Clone, Debug, Args)]
+struct LedgerPath {
+    /// The ledger's file; made when it is missing.
+    #[arg(long, value_name = "PATH", help = "The ledger's file [default: .longshore/NAMESPACE.db]")]
+    ledger: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Check jobs.yaml without any AWS call: every problem with its place, and the next times.
+    #[command(after_help = "Example:\n  longshore check --jobs jobs.yaml")]
+    Check,
+    /// Show what an event would do: jobs, run ids, the exact RunTask request. Starts nothing.
+    #[command(after_help = "Example:\n  longshore explain events/s3-object-created.json -o json")]
+    Explain(explain::Arguments),
+    /// Run an event's jobs on this machine, from the event to the exit code.
+    #[command(after_help = "Example:\n  longshore local events/s3-object-created.json")]
+    Local(local::Arguments),
+    /// List runs, the newest first.
+    #[command(after_help = "Example:\n  longshore runs nightly-report --failed --since 7d")]
+    Runs(runs::Arguments),
+    /// Show one run as a timeline.
+    #[command(after_help = "Example:\n  longshore show nightly-report-4f")]
+    Show(show::Arguments),
+    /// Print the output of a run's task.
+    #[command(after_help = "Example:\n  longshore logs nightly-report-4f --follow")]
+    Logs(logs::Arguments),
+    /// Print the JSON Schema of jobs.yaml, for editors.
+    #[command(after_help = "Example:\n  longshore schema > jobs.schema.json")]
+    Schema,
+    /// Print the completions of a shell.
+    #[command(after_help = "Example:\n  longshore completions bash > ~/.bash_completion.d/longshore")]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Watch over one task. longshore starts it by itself.
+    #[command(name = SUPERVISE_VERB, hide = true)]
+    Supervise {
+        /// The ledger's file.
+        ledger: PathBuf,
+        /// The task's ARN.
+        task: String,
+    },
+}
+
+/// Runs the command line and returns the process's exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help` and `--version` come here too; a closed pipe is no failure.
+            drop(error.print());
+            return if error.use_stderr() { Exit::Usage } else { Exit::Good }.into();
+        }
+    };
+    crate::logging::init("longshore=warn");
+    match run(&cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::complain(&failure.message);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<Exit, Failure> {
+    match &cli.verb {
+        Verb::Check => check::run(&cli.common),
+        Verb::Explain(arguments) => explain::run(&cli.common, arguments),
+        Verb::Local(arguments) => block_on(local::run(&cli.common, arguments)),
+        Verb::Runs(arguments) => block_on(runs::run(&cli.common, arguments)),
+        Verb::Show(arguments) => block_on(show::run(&cli.common, arguments)),
+        Verb::Logs(arguments) => block_on(logs::run(&cli.common, arguments)),
+        Verb::Schema => output::print_json(&crate::jobs::schema()),
+        Verb::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "longshore", &mut script);
+            output::print_text(&String::from_utf8_lossy(&script))
+        }
+        Verb::Supervise { ledger, task } => crate::ecs::local::supervise(ledger, task)
+            .map(|()| Exit::Good)
+            .map_err(|error| Failure::environment(error.to_string())),
+    }
+}
+
+/// Runs a verb that waits for things. One thread is enough: nothing here computes.
+fn block_on(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::environment(format!("cannot start: {error}")))?
+        .block_on(work)
+}

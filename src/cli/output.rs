@@ -1,0 +1,135 @@
+//! Printing: colours only on a terminal, a closed pipe is no failure, and what strangers wrote
+//! cannot steer the terminal.
+
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::exit::{Exit, Failure};
+use crate::run::{Run, State, Verdict, Wait};
+
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const WARN: Style = AnsiColor::Yellow.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const BOLD: Style = Style::new().bold();
+
+/// Prints text on standard output.
+pub(super) fn print_text(text: &str) -> Result<Exit, Failure> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::environment(format!("cannot print: {error}")))
+        }
+        // Whoever read us has seen enough.
+        Ok(()) | Err(_) => Ok(Exit::Good),
+    }
+}
+
+/// Prints JSON on standard output.
+pub(super) fn print_json(value: &impl Serialize) -> Result<Exit, Failure> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| Failure::environment(format!("cannot print: {error}")))?;
+    print_text(&(text + "\n"))
+}
+
+/// Prints text on standard error, beside the result.
+pub(super) fn print_aside(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    // There is nobody left to tell that it failed.
+    let _ = stderr.write_all(text.as_bytes());
+}
+
+/// Prints an error.
+pub(super) fn complain(message: &str) {
+    print_aside(&format!("{BAD}error:{BAD:#} {message}\n"));
+}
+
+/// Whether standard error is a terminal that can redraw a line.
+pub(super) fn is_live() -> bool {
+    use std::io::IsTerminal;
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// A text that others wrote, without anything that steers a terminal.
+pub(super) fn printable(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        let bidirectional =
+            matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || bidirectional || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// A verdict in its colour.
+pub(super) fn paint(verdict: Verdict) -> String {
+    let style = match verdict {
+        Verdict::Succeeded => GOOD,
+        Verdict::Skipped | Verdict::Cancelled => WARN,
+        Verdict::Failed | Verdict::TimedOut | Verdict::Lost => BAD,
+    };
+    format!("{style}{verdict}{style:#}")
+}
+
+/// Where a run stands, in one word or two.
+pub(super) fn status(run: &Run) -> &'static str {
+    match &run.state {
+        State::Waiting { wait: Wait::Slot, .. } => "Waiting for a slot",
+        State::Waiting { .. } => "Waiting",
+        State::Launching { .. } => "Launching",
+        State::Started => "Started",
+        State::Running { .. } => "Running",
+        State::Ended { verdict, .. } => verdict.as_str(),
+    }
+}
+
+/// The time of day in UTC, to the millisecond.
+pub(super) fn clock(time: Timestamp) -> String {
+    time.strftime("%H:%M:%S%.3f").to_string()
+}
+
+/// A duration as a person says it: `0.2s`, `41s`, `3m12s`, `2h5m`, `3d4h`.
+pub(super) fn span(duration: SignedDuration) -> String {
+    let secs = duration.as_secs().max(0);
+    let (days, hours, minutes) = (secs / 86_400, secs / 3_600 % 24, secs / 60 % 60);
+    match secs {
+        0..=9 => format!("{:.1}s", duration.as_secs_f64().max(0.0)),
+        10..=59 => format!("{secs}s"),
+        60..=3_599 => format!("{minutes}m{}s", secs % 60),
+        3_600..=86_399 => format!("{hours}h{minutes}m"),
+        _ => format!("{days}d{hours}h"),
+    }
+}
+
+/// Columns, each as wide as its widest cell; the last one as it is.
+pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    let mut line = |cells: &[String], style: Style| {
+        let mut padded = String::new();
+        for (cell, width) in cells.iter().zip(&widths) {
+            let fill = width.saturating_sub(cell.chars().count());
+            let _ = write!(padded, "{cell}{:fill$}  ", "");
+        }
+        let _ = writeln!(text, "{style}{}{style:#}", padded.trim_end());
+    };
+    let header: Vec<String> = header.iter().map(|cell| (*cell).to_owned()).collect();
+    line(&header, DIM);
+    for row in rows {
+        line(row, Style::new());
+    }
+    text
+}

@@ -1,0 +1,131 @@
+//! A run as a story: what happened when, the same in `local`, `show` and JSON.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::output::printable;
+use crate::run::{Attempt, Launch, Run, State, Wait};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) at: Timestamp,
+    pub(super) text: String,
+}
+
+/// Everything that happened to a run so far, in order.
+pub(super) fn timeline(run: &Run) -> Vec<Moment> {
+    let mut moments = Vec::new();
+    let mut note = |at: Option<Timestamp>, text: String| {
+        if let Some(at) = at {
+            moments.push(Moment { at, text });
+        }
+    };
+    note(run.happened_at, format!("event    {}", printable(&run.occurrence.to_string())));
+    note(Some(run.created_at), "claimed  this event is this run's alone".to_owned());
+    for attempt in &run.attempts {
+        for launch in &attempt.launches {
+            tell_launch(attempt, launch, &mut note);
+        }
+        tell_end(run, attempt, &mut note);
+    }
+    if let Some(stop) = &run.stop {
+        let by = stop.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
+        note(Some(stop.at), format!("stop     asked for{by}"));
+    }
+    if let State::Waiting { until, wait } = run.state {
+        let what = match wait {
+            Wait::Event => "its first launch",
+            Wait::Slot => "a slot of its job's limit",
+            Wait::Launch | Wait::Doubt => "its next launch",
+            Wait::Retry => "its next attempt",
+        };
+        note(Some(until), format!("waits    for {what}"));
+    }
+    // An event may be dated after the claim when two clocks differ; the story keeps its order.
+    moments.sort_by_key(|moment| moment.at);
+    moments
+}
+
+fn tell_launch(
+    attempt: &Attempt,
+    launch: &Launch,
+    note: &mut impl FnMut(Option<Timestamp>, String),
+) {
+    let relaunch = match launch.number {
+        1 => String::new(),
+        number => format!(", launch {number}"),
+    };
+    note(Some(launch.at), format!("launch   attempt {}{relaunch}", attempt.number));
+    let times = &launch.times;
+    if let Some(task) = &launch.task {
+        let id = task.rsplit('/').next().unwrap_or(task);
+        note(times.created_at, format!("task     {}", printable(id)));
+    }
+    if let (Some(from), Some(to)) = (times.pull_started_at, times.pull_stopped_at) {
+        let pulled = to.duration_since(from);
+        // On this machine nothing is pulled.
+        if pulled.as_secs() > 0 {
+            note(Some(to), format!("pulled   in {}s", pulled.as_secs()));
+        }
+    }
+    note(times.started_at, "running".to_owned());
+    if let Some(refusal) = &launch.refusal {
+        note(Some(times.stopped_at.unwrap_or(launch.at)), format!("refused  {}", printable(refusal)));
+    }
+}
+
+fn tell_end(run: &Run, attempt: &Attempt, note: &mut impl FnMut(Option<Timestamp>, String)) {
+    let Some(ending) = &attempt.ending else { return };
+    let last = attempt.number == run.attempt();
+    let name = match (last, run.verdict()) {
+        (true, Some(verdict)) => verdict.as_str(),
+        (true, None) | (false, _) => ending.name(),
+    };
+    let stopped = attempt.launches.last().and_then(|launch| launch.times.stopped_at);
+    let reason = printable(attempt.reason.as_deref().unwrap_or_default());
+    note(stopped.or(attempt.ended_at), format!("{name:8} {reason}"));
+}
+
+/// A run as JSON, for `local`, `runs` and `show`.
+pub(super) fn to_json(run: &Run) -> Value {
+    let attempts: Vec<Value> = run.attempts.iter().map(attempt_json).collect();
+    json!({
+        "runId": run.id,
+        "job": run.job,
+        "status": super::output::status(run),
+        "verdict": run.verdict(),
+        "exitCode": run.exit_code(),
+        "reason": run.reason(),
+        "occurrence": run.occurrence.to_string(),
+        "happenedAt": run.happened_at,
+        "createdAt": run.created_at,
+        "endedAt": run.attempts.last().and_then(|attempt| attempt.ended_at),
+        "attempts": attempts,
+    })
+}
+
+fn attempt_json(attempt: &Attempt) -> Value {
+    let launches: Vec<Value> = attempt
+        .launches
+        .iter()
+        .map(|launch| {
+            json!({
+                "launch": launch.number,
+                "at": launch.at,
+                "task": launch.task,
+                "refusal": launch.refusal,
+                "times": launch.times,
+                "containers": launch.containers,
+            })
+        })
+        .collect();
+    json!({
+        "attempt": attempt.number,
+        "ending": attempt.ending.as_ref().map(|ending| ending.name()),
+        "exitCode": attempt.exit_code,
+        "reason": attempt.reason,
+        "endedAt": attempt.ended_at,
+        "launches": launches,
+    })
+}

@@ -1,0 +1,36 @@
+//! A task's row: every step is written together with the event that tells of it.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::event::TaskState;
+use crate::queue::QueueName;
+use crate::queue::local::put;
+
+/// Stores where a task stands and sends the event, within the caller's transaction.
+pub(super) fn write(sqlite: &Connection, state: &TaskState, now: Timestamp) -> rusqlite::Result<()> {
+    let body = serde_json::to_string(state).map_err(to_sqlite)?;
+    sqlite.execute("UPDATE tasks SET state = ?1 WHERE arn = ?2", [&body, &state.task_arn])?;
+    let id = format!("{}-{}", super::task_id(&state.task_arn), state.version);
+    let event = state.to_event("aws.ecs", &id, now).to_string();
+    put(sqlite, QueueName::States, &event, now)
+}
+
+/// Where a task stands, and whether a supervisor took it.
+pub(super) fn read(
+    sqlite: &Connection,
+    task: &str,
+) -> rusqlite::Result<Option<(TaskState, bool)>> {
+    let row: Option<(String, bool)> = sqlite
+        .prepare_cached("SELECT state, supervised FROM tasks WHERE arn = ?1")?
+        .query_row([task], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    row.map(|(state, supervised)| {
+        Ok((serde_json::from_str(&state).map_err(to_sqlite)?, supervised))
+    })
+    .transpose()
+}
+
+pub(super) fn to_sqlite(error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+}

@@ -1,0 +1,212 @@
+//! The SQLite file of one machine: opened with care, shared by ledger, queues and tasks, so that
+//! one transaction can change all three.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+
+use super::LedgerError;
+use crate::identity::Namespace;
+
+/// Marks the file as ours: `LSHR`.
+const APPLICATION_ID: i32 = 0x4c53_4852;
+/// Counts up when the schema changes.
+const SCHEMA_VERSION: i32 = 1;
+/// How long to wait for another process's transaction.
+const BUSY_WAIT: Duration = Duration::from_secs(15);
+
+const SCHEMA: &str = "
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY,
+        job TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        due INTEGER,
+        verdict TEXT,
+        waits_for_slot INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX runs_due ON runs (due) WHERE due IS NOT NULL;
+    CREATE INDEX runs_job ON runs (job, created_at);
+    CREATE TABLE slots (job TEXT NOT NULL, holder TEXT NOT NULL, PRIMARY KEY (job, holder)) STRICT;
+    CREATE TABLE messages (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        queue TEXT NOT NULL,
+        body TEXT NOT NULL,
+        visible_at INTEGER NOT NULL,
+        receives INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX messages_visible ON messages (queue, visible_at);
+    CREATE TABLE outcomes (run TEXT NOT NULL, verdict TEXT NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (run, verdict)) STRICT;
+    CREATE TABLE tasks (
+        arn TEXT PRIMARY KEY,
+        cluster TEXT NOT NULL,
+        token TEXT NOT NULL,
+        started_by TEXT NOT NULL,
+        request TEXT NOT NULL,
+        state TEXT NOT NULL,
+        supervised INTEGER NOT NULL DEFAULT 0,
+        stop_reason TEXT,
+        UNIQUE (cluster, token)
+    ) STRICT;
+    CREATE INDEX tasks_started_by ON tasks (started_by);
+";
+
+/// An open file.
+#[derive(Debug)]
+pub struct Database {
+    connection: Mutex<Connection>,
+    path: PathBuf,
+}
+
+impl Database {
+    /// Opens the file, or makes it; refuses one that is damaged, foreign, newer, or another
+    /// namespace's.
+    pub fn open(path: &Path, namespace: &Namespace) -> Result<Self, LedgerError> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| {
+                let folder = folder.display();
+                LedgerError::Unavailable(format!("cannot make the folder {folder}: {error}"))
+            })?;
+        }
+        let database = Self::connect(path)?;
+        database.prepare(namespace).map_err(|error| in_file(path, error))?;
+        Ok(database)
+    }
+
+    /// Opens a file that [`Database::open`] has prepared.
+    pub fn reopen(path: &Path) -> Result<Self, LedgerError> {
+        Self::connect(path)
+    }
+
+    fn connect(path: &Path) -> Result<Self, LedgerError> {
+        let connect = || {
+            let connection = Connection::open(path)?;
+            connection.busy_timeout(BUSY_WAIT)?;
+            connection.pragma_update(None, "journal_mode", "wal")?;
+            // An acknowledged write survives a power cut.
+            connection.pragma_update(None, "synchronous", "full")?;
+            Ok(connection)
+        };
+        let connection = connect().map_err(|error| in_file(path, from_sqlite(error)))?;
+        Ok(Self { connection: Mutex::new(connection), path: path.to_owned() })
+    }
+
+    /// Where the file lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn prepare(&self, namespace: &Namespace) -> Result<(), LedgerError> {
+        self.transaction(|sqlite| {
+            let id: i32 = sqlite.pragma_query_value(None, "application_id", |row| row.get(0))?;
+            let version: i32 = sqlite.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            let tables: i64 =
+                sqlite.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+            match (id, version) {
+                (0, 0) if tables == 0 => {
+                    sqlite.execute_batch(SCHEMA)?;
+                    sqlite.pragma_update(None, "application_id", APPLICATION_ID)?;
+                    sqlite.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+                    sqlite.execute(
+                        "INSERT INTO meta (name, value) VALUES ('namespace', ?1)",
+                        [namespace.as_str()],
+                    )?;
+                    return Ok(Ok(()));
+                }
+                (APPLICATION_ID, SCHEMA_VERSION) => {}
+                (APPLICATION_ID, other) => {
+                    return Ok(Err(format!(
+                        "it has schema {other} and this longshore reads {SCHEMA_VERSION}: use \
+                         another longshore, or another --ledger"
+                    )));
+                }
+                _ => {
+                    return Ok(Err("it is not a ledger of longshore: name another file with \
+                                   --ledger"
+                        .to_owned()));
+                }
+            }
+            let check: String =
+                sqlite.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if check != "ok" {
+                return Ok(Err(format!(
+                    "it is damaged ({check}): restore a copy, or move it away to begin anew"
+                )));
+            }
+            let owner: Option<String> = sqlite
+                .query_row("SELECT value FROM meta WHERE name = 'namespace'", [], |row| row.get(0))
+                .optional()?;
+            Ok(match owner {
+                Some(owner) if owner == namespace.as_str() => Ok(()),
+                Some(owner) => Err(format!(
+                    "it belongs to the namespace `{owner}`: say --namespace {owner}, or name \
+                     another file with --ledger"
+                )),
+                None => Err("it does not say whose it is: move it away to begin anew".to_owned()),
+            })
+        })?
+        .map_err(LedgerError::Unusable)
+    }
+
+    /// Reads, or writes one statement.
+    pub(crate) fn with<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        work(&self.lock()).map_err(from_sqlite)
+    }
+
+    /// Writes several statements, all or none.
+    pub(crate) fn transaction<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        let mut connection = self.lock();
+        let run = || {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        run().map_err(from_sqlite)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic while it was held left no transaction open: that rolls back when dropped.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a person or a retry can do about an error of SQLite's.
+fn from_sqlite(error: rusqlite::Error) -> LedgerError {
+    let damaged = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase];
+    match error.sqlite_error_code() {
+        Some(code) if damaged.contains(&code) => LedgerError::Unusable(format!(
+            "{error}: it is damaged or no SQLite file; restore a copy, or move it away to begin \
+             anew"
+        )),
+        Some(ErrorCode::ReadOnly) => {
+            LedgerError::Unavailable(format!("{error}: give it to this user to write"))
+        }
+        Some(ErrorCode::DiskFull) => {
+            LedgerError::Unavailable(format!("{error}: make room on the disk"))
+        }
+        Some(_) | None => LedgerError::Unavailable(error.to_string()),
+    }
+}
+
+fn in_file(path: &Path, error: LedgerError) -> LedgerError {
+    let path = path.display();
+    match error {
+        LedgerError::Unavailable(text) => LedgerError::Unavailable(format!("{path}: {text}")),
+        LedgerError::Unusable(text) => LedgerError::Unusable(format!("{path}: {text}")),
+        other @ LedgerError::Contended(_) => other,
+    }
+}
