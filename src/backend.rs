@@ -52,8 +52,13 @@ impl<L: Ledger, E: Ecs, Q: Queue> Backend<L, E, Q> {
         observed: Observed,
         reason: String,
     ) -> Result<(), PortError> {
-        let observation =
-            Observation { run: run.id.clone(), attempt: run.attempt(), observed, reason };
+        let observation = Observation {
+            run: run.id.clone(),
+            attempt: run.attempt(),
+            observed,
+            task: run.living_task().map(str::to_owned),
+            reason,
+        };
         Ok(self.queue.send(&Message::Observation(observation), SignedDuration::ZERO).await?)
     }
 }

@@ -59,7 +59,11 @@ enum Format {
 #[derive(Clone, Debug, Args)]
 struct LedgerPath {
     /// The ledger's file; made when it is missing.
-    #[arg(long, value_name = "PATH", help = "The ledger's file [default: .longshore/NAMESPACE.db]")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        help = "The ledger's file [default: .longshore/NAMESPACE.db]"
+    )]
     ledger: Option<PathBuf>,
 }
 
@@ -87,7 +91,9 @@ enum Verb {
     #[command(after_help = "Example:\n  longshore schema > jobs.schema.json")]
     Schema,
     /// Print the completions of a shell.
-    #[command(after_help = "Example:\n  longshore completions bash > ~/.bash_completion.d/longshore")]
+    #[command(
+        after_help = "Example:\n  longshore completions bash > ~/.bash_completion.d/longshore"
+    )]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
@@ -112,7 +118,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Exit::Usage } else { Exit::Good }.into();
         }
     };
-    crate::logging::init("longshore=warn");
+    // What goes wrong is printed; RUST_LOG shows how it came about.
+    crate::logging::init("longshore=error");
     match run(&cli) {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -84,7 +84,7 @@ async fn start<L: Ledger, E: Ecs, Q: Queue>(
 ) -> Result<Dispatched, PortError> {
     let mut run = new_run(event, wanted, invocation);
     // The first launch is armed in the claim itself: one write instead of two.
-    if policy::next(&run, invocation.now) == Step::Launch
+    if policy::next(&run, &backend.timing, invocation.now) == Step::Launch
         && let Ok(request) = request(backend, wanted.job, &run)
     {
         arm(backend, &mut run, request, invocation);
@@ -155,7 +155,7 @@ async fn drive<L: Ledger, E: Ecs, Q: Queue>(
     run: Run,
     invocation: Invocation<'_>,
 ) -> Result<Run, PortError> {
-    match policy::next(&run, invocation.now) {
+    match policy::next(&run, &backend.timing, invocation.now) {
         Step::Rest | Step::Done | Step::Watch | Step::Stop(_) => Ok(run),
         Step::Tell(observed, reason) => tell(backend, run, observed, reason).await,
         Step::Launch => launch_anew(backend, jobs, run, invocation).await,
@@ -309,6 +309,16 @@ async fn slot<L: Ledger, E: Ecs, Q: Queue>(
         Slot::Held => return Ok(Admission::Granted(Box::new(run))),
         Slot::Full(holders) => holders,
     };
+    let due = invocation.now + backend.timing.remind_again;
+    let waiting = ledger::update(&backend.ledger, &run.id, |stored| {
+        let ours = stored.owner == run.owner && matches!(stored.state, State::Launching { .. });
+        if ours {
+            stored.wait_for_slot(invocation.now, due);
+        }
+        ours
+    })
+    .await?;
+    let Some(mut run) = waiting else { return Ok(Admission::Denied(Box::new(run))) };
     match concurrency.when_full {
         // A retry has been let in before.
         WhenFull::Skip if run.attempt() == 1 => {
@@ -316,23 +326,14 @@ async fn slot<L: Ledger, E: Ecs, Q: Queue>(
                 "job `{}` already has {} at work, and whenFull is skip",
                 job.name, concurrency.limit
             );
-            let run = tell(backend, run, Observed::Skipped, reason).await?;
-            return Ok(Admission::Denied(Box::new(run)));
+            run = tell(backend, run, Observed::Skipped, reason).await?;
         }
         WhenFull::Replace => replace(backend, &run, &holders, invocation.now).await?,
-        WhenFull::Skip | WhenFull::Wait => {}
-    }
-    let until = invocation.now + backend.timing.remind_again;
-    let waiting = ledger::update(&backend.ledger, &run.id, |stored| {
-        let ours = stored.owner == run.owner && matches!(stored.state, State::Launching { .. });
-        if ours {
-            stored.wait_for_slot(until);
+        WhenFull::Skip | WhenFull::Wait => {
+            info!(run = %run.id, job = %run.job, "waits for a slot");
         }
-        ours
-    })
-    .await?;
-    info!(run = %run.id, job = %run.job, "waits for a slot");
-    Ok(Admission::Denied(Box::new(waiting.unwrap_or(run))))
+    }
+    Ok(Admission::Denied(Box::new(run)))
 }
 
 /// Stops the oldest run among the holders.

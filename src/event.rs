@@ -133,11 +133,19 @@ impl Occurrence {
 
 impl std::fmt::Display for Occurrence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.kind)?;
-        for part in self.parts.iter().filter(|part| !part.is_empty()) {
-            write!(f, " {}", part.escape_debug())?;
+        let kind = self.kind.as_str();
+        match (kind, self.parts.as_slice()) {
+            ("s3", [bucket, key, version, sequencer]) => {
+                write!(f, "s3://{bucket}/{key}")?;
+                let marks = [("version", version), ("sequencer", sequencer)];
+                for (name, mark) in marks.into_iter().filter(|(_, mark)| !mark.is_empty()) {
+                    write!(f, " {name} {mark}")?;
+                }
+                Ok(())
+            }
+            ("schedule", [name, time]) => write!(f, "schedule {name} {time}"),
+            (_, parts) => write!(f, "{kind} {}", parts.join(" ")),
         }
-        Ok(())
     }
 }
 

@@ -26,6 +26,6 @@ pub mod record;
 pub mod stop;
 pub mod sweep;
 
-pub mod logging;
-pub mod local;
 pub mod cli;
+pub mod local;
+pub mod logging;

@@ -23,7 +23,7 @@ use crate::queue::{Message, Queue, QueueName};
 use crate::record::{RecordError, record};
 use crate::run::{Run, StopCause};
 use crate::stop::ask_to_stop;
-use crate::sweep::sweep;
+use crate::sweep::{sweep, visit};
 
 /// A received message is handed out again after this, when whoever had it went away.
 const HIDDEN: SignedDuration = SignedDuration::from_secs(5);
@@ -103,7 +103,9 @@ impl Local {
     /// Takes note of what happened since anybody last looked, without starting anything.
     pub async fn settle(&self) -> Result<(), PortError> {
         self.handle(QueueName::States).await?;
-        sweep(&self.backend, &self.jobs, Timestamp::now()).await?;
+        let open = Filter { open: true, ..Filter::default() };
+        let runs = self.backend.ledger.list(&open).await?;
+        visit(&self.backend, runs, Timestamp::now()).await?;
         self.handle(QueueName::States).await
     }
 
@@ -175,10 +177,12 @@ impl Local {
 
     async fn hand_over(&self, queue: QueueName, event: &Event) -> Result<(), Failure> {
         match queue {
-            QueueName::Events => self.dispatch(event).await.map(drop).map_err(|error| match error {
-                DispatchError::Port(error) => Failure::Port(error),
-                other => Failure::Refused(other.to_string()),
-            }),
+            QueueName::Events => {
+                self.dispatch(event).await.map(drop).map_err(|error| match error {
+                    DispatchError::Port(error) => Failure::Port(error),
+                    other => Failure::Refused(other.to_string()),
+                })
+            }
             QueueName::States => self.record(event).await.map_err(|error| match error {
                 RecordError::Port(error) => Failure::Port(error),
                 other => Failure::Refused(other.to_string()),

@@ -11,8 +11,6 @@ use crate::run::{Ending, Run, State, StopCause, Wait};
 /// task ended, and a task may end at once
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>).
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(50);
-/// An event older than this never starts a run: the ledger may have forgotten that it did.
-const OCCURRENCE_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// After a refusal, launch no earlier than this.
 const REFUSAL_WAIT: SignedDuration = SignedDuration::from_secs(60);
 
@@ -29,6 +27,9 @@ pub struct Timing {
     pub remind_again: SignedDuration,
     /// A task that ECS does not know is gone for good this long after its launch.
     pub missing_after: SignedDuration,
+    /// An event older than this starts nothing: the ledger may have forgotten that it did before.
+    /// `None` where the ledger forgets nothing.
+    pub event_age_max: Option<SignedDuration>,
 }
 
 impl Timing {
@@ -39,14 +40,16 @@ impl Timing {
         stop_again: SignedDuration::from_mins(2),
         remind_again: SignedDuration::from_mins(1),
         missing_after: SignedDuration::from_mins(65),
+        event_age_max: Some(SignedDuration::from_hours(30 * 24)),
     };
     /// One machine: everything answers at once, and looking costs nothing.
     pub const LOCAL: Self = Self {
-        lease: SignedDuration::from_secs(10),
+        lease: SignedDuration::from_secs(3),
         watch_every: SignedDuration::from_secs(2),
         stop_again: SignedDuration::from_secs(5),
         remind_again: SignedDuration::from_secs(2),
         missing_after: SignedDuration::ZERO,
+        event_age_max: None,
     };
 }
 
@@ -87,9 +90,9 @@ pub enum Again {
 }
 
 /// The next step of `run`.
-pub fn next(run: &Run, now: Timestamp) -> Step {
+pub fn next(run: &Run, timing: &Timing, now: Timestamp) -> Step {
     match &run.state {
-        State::Waiting { until, wait } => next_waiting(run, *until, *wait, now),
+        State::Waiting { until, wait } => next_waiting(run, *until, *wait, timing, now),
         State::Launching { lease, .. } if now < *lease => Step::Rest,
         State::Launching { first_try, .. } => match now.duration_since(*first_try) > TOKEN_LIFE {
             true => Step::Look { too_late: true },
@@ -113,7 +116,7 @@ pub fn next(run: &Run, now: Timestamp) -> Step {
     }
 }
 
-fn next_waiting(run: &Run, until: Timestamp, wait: Wait, now: Timestamp) -> Step {
+fn next_waiting(run: &Run, until: Timestamp, wait: Wait, timing: &Timing, now: Timestamp) -> Step {
     if let Some(stop) = run.stop.as_ref().filter(|_| wait != Wait::Doubt) {
         let by = stop.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
         let verb = match stop.cause {
@@ -125,7 +128,7 @@ fn next_waiting(run: &Run, until: Timestamp, wait: Wait, now: Timestamp) -> Step
     if now < until {
         return Step::Rest;
     }
-    if let Some(reason) = too_late_to_start(run, now) {
+    if let Some(reason) = too_late_to_start(run, timing, now) {
         return Step::Tell(Observed::Skipped, reason);
     }
     if wait == Wait::Doubt {
@@ -139,14 +142,15 @@ fn next_waiting(run: &Run, until: Timestamp, wait: Wait, now: Timestamp) -> Step
 }
 
 /// Why a run that was never launched must not start any more.
-fn too_late_to_start(run: &Run, now: Timestamp) -> Option<String> {
+fn too_late_to_start(run: &Run, timing: &Timing, now: Timestamp) -> Option<String> {
     let first = run.attempt() == 1 && run.launch().is_none();
     let happened_at = run.happened_at.filter(|_| first)?;
     let age = now.duration_since(happened_at);
-    if age > OCCURRENCE_AGE_MAX {
-        return Some(
-            "its event is more than 30 days old; a repetition of it could not be told".to_owned(),
-        );
+    if timing.event_age_max.is_some_and(|age_max| age > age_max) {
+        let days = age.as_hours() / 24;
+        return Some(format!(
+            "its event is {days} days old, too old to be told from one that has run before"
+        ));
     }
     let deadline = run.policy.starting_deadline?;
     (now > later(happened_at, deadline)).then(|| {

@@ -94,7 +94,11 @@ async fn record_observation<L: Ledger, E: Ecs, Q: Queue>(
     now: Timestamp,
 ) -> Result<Recorded, PortError> {
     settle(backend, &observation.run, observation.attempt, now, |_| {
-        Ok(Fact::Observed { observed: observation.observed, reason: observation.reason.clone() })
+        Ok(Fact::Observed {
+            observed: observation.observed,
+            task: observation.task.clone(),
+            reason: observation.reason.clone(),
+        })
     })
     .await
 }

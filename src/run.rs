@@ -255,7 +255,12 @@ impl Run {
         self.attempts.last()?.request.as_ref()
     }
 
-    /// The task, as far as it is known.
+    /// The task that lives or may live: none once it is known to have failed to start.
+    pub fn living_task(&self) -> Option<&str> {
+        self.launch().filter(|launch| launch.refusal.is_none())?.task.as_deref()
+    }
+
+    /// The last task, as far as it is known.
     pub fn task(&self) -> Option<&str> {
         self.launch()?.task.as_deref()
     }
@@ -340,11 +345,13 @@ impl Run {
     }
 
     /// Waits for a slot. The launch that was armed never called RunTask: it does not count.
-    pub fn wait_for_slot(&mut self, until: Timestamp) {
+    /// It may go on as soon as it is reminded; its alarm is at `due`.
+    pub fn wait_for_slot(&mut self, now: Timestamp, due: Timestamp) {
         if let Some(attempt) = self.attempts.last_mut() {
             attempt.launches.pop();
         }
-        self.wait(until, Wait::Slot);
+        self.wait(now, Wait::Slot);
+        self.due = Some(due);
     }
 
     /// Notes that ECS refused the present launch, and waits until it is looked at again.
@@ -434,7 +441,9 @@ pub fn apply(run: &Run, attempt: u32, fact: &Fact, now: Timestamp) -> Applied {
     match fact {
         Fact::Launched { task } => launched(run, task),
         Fact::Seen(sighting) => seen(run, sighting, now),
-        Fact::Observed { observed, reason } => observed_by_us(run, *observed, reason, now),
+        Fact::Observed { observed, task, reason } => {
+            observed_by_us(run, *observed, task.as_deref(), reason, now)
+        }
     }
 }
 
@@ -479,9 +488,23 @@ fn seen(run: &Run, sighting: &Sighting, now: Timestamp) -> Applied {
     Applied::Changed(Box::new(next))
 }
 
-fn observed_by_us(run: &Run, observed: Observed, reason: &str, now: Timestamp) -> Applied {
-    // A run with a task is judged by its task, except that the task may never be known.
-    if run.task().is_some() && observed != Observed::Lost {
+fn observed_by_us(
+    run: &Run,
+    observed: Observed,
+    task: Option<&str>,
+    reason: &str,
+    now: Timestamp,
+) -> Applied {
+    let still_true = match observed {
+        Observed::Lost => true,
+        // RunTask itself said so.
+        Observed::Invalid => !matches!(run.state, State::Started | State::Running { .. }),
+        // While RunTask may be on its way, it decides.
+        Observed::Skipped | Observed::NotPlaced | Observed::Cancelled => {
+            matches!(run.state, State::Waiting { .. })
+        }
+    };
+    if run.living_task() != task || !still_true {
         return Applied::Ignored(Ignored::Late);
     }
     let mut next = run.clone();

@@ -27,7 +27,7 @@ pub async fn ask_to_stop<L: Ledger, E: Ecs, Q: Queue>(
     .await?;
     let Some(run) = asked else { return Ok(None) };
     info!(run = %run.id, job = %run.job, attempt = run.attempt(), "asked to stop");
-    match (run.task(), run.request()) {
+    match (run.living_task(), run.request()) {
         (Some(task), Some(request)) => {
             backend.ecs.stop(&request.cluster, task, &cause.to_reason()).await?;
         }

@@ -43,15 +43,31 @@ pub async fn sweep<L: Ledger, E: Ecs, Q: Queue>(
     jobs: &Jobs,
     now: Timestamp,
 ) -> Result<Swept, PortError> {
-    let mut swept = Swept::default();
-    let mut tasks: BTreeMap<String, Vec<Run>> = BTreeMap::new();
+    let mut runs = Vec::new();
     for id in backend.ledger.due(now, DUE_MAX).await? {
-        let Some(run) = backend.ledger.load(&id).await? else { continue };
-        if run.due.is_none_or(|due| due > now) {
-            continue;
-        }
-        swept.due += 1;
-        match policy::next(&run, now) {
+        runs.extend(backend.ledger.load(&id).await?);
+    }
+    // The list is a hint: what counts is the run itself.
+    runs.retain(|run| run.due.is_some_and(|due| due <= now));
+    let mut swept = visit(backend, runs, now).await?;
+    free_slots(backend, jobs, &mut swept).await?;
+    if swept != Swept::default() {
+        let Swept { due, reminded, told, stopped, freed } = swept;
+        info!(due, reminded, told, stopped, freed, "swept");
+    }
+    Ok(swept)
+}
+
+/// Looks at these runs, whether their time has come or not.
+pub async fn visit<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    runs: Vec<Run>,
+    now: Timestamp,
+) -> Result<Swept, PortError> {
+    let mut swept = Swept { due: runs.len(), ..Swept::default() };
+    let mut tasks: BTreeMap<String, Vec<Run>> = BTreeMap::new();
+    for run in runs {
+        match policy::next(&run, &backend.timing, now) {
             Step::Watch | Step::Stop(_) => {
                 let cluster = run.request().map(|request| request.cluster.clone());
                 tasks.entry(cluster.unwrap_or_default()).or_default().push(run);
@@ -68,16 +84,6 @@ pub async fn sweep<L: Ledger, E: Ecs, Q: Queue>(
         for runs in runs.chunks(DESCRIBE_MAX) {
             watch(backend, &cluster, runs, now, &mut swept).await?;
         }
-    }
-    free_slots(backend, jobs, &mut swept).await?;
-    if swept != Swept::default() {
-        info!(
-            due = swept.due,
-            reminded = swept.reminded,
-            told = swept.told,
-            stopped = swept.stopped,
-            "swept"
-        );
     }
     Ok(swept)
 }
@@ -129,7 +135,7 @@ async fn examine<L: Ledger, E: Ecs, Q: Queue>(
             return Ok(());
         }
     }
-    if let Step::Stop(cause) = policy::next(run, now)
+    if let Step::Stop(cause) = policy::next(run, &backend.timing, now)
         && !started_meanwhile(run, cause, state)
     {
         stop(backend, run, cause, now).await?;

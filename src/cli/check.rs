@@ -30,7 +30,8 @@ fn print_json(file: &JobsFile) -> Result<Exit, Failure> {
 }
 
 fn job_json(job: &Job, now: Timestamp) -> Value {
-    let triggers: Vec<Value> = job.triggers.iter().map(|trigger| trigger_json(trigger, now)).collect();
+    let triggers: Vec<Value> =
+        job.triggers.iter().map(|trigger| trigger_json(trigger, now)).collect();
     json!({ "job": job.name, "runs": what(job), "triggers": triggers })
 }
 
@@ -72,7 +73,9 @@ fn rows(job: &Job, now: Timestamp) -> Vec<Vec<String>> {
         let (text, mut next) = trigger_cells(trigger, now);
         let first = if next.is_empty() { String::new() } else { next.remove(0) };
         rows.push([String::new(), String::new(), text, first]);
-        rows.extend(next.into_iter().map(|time| [String::new(), String::new(), String::new(), time]));
+        rows.extend(
+            next.into_iter().map(|time| [String::new(), String::new(), String::new(), time]),
+        );
     }
     if rows.is_empty() {
         rows.push([String::new(), String::new(), "by hand only".to_owned(), String::new()]);

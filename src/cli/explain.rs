@@ -196,8 +196,9 @@ fn network_note(wanted: &Match<'_>) -> Option<String> {
         found.push(format!("the security group `{}`", group.name));
     }
     let vpc = network.vpc.as_deref().unwrap_or_default();
-    (!found.is_empty())
-        .then(|| format!("{} of {vpc} are looked up when the task is launched", found.join(" and ")))
+    (!found.is_empty()).then(|| {
+        format!("{} of {vpc} are looked up when the task is launched", found.join(" and "))
+    })
 }
 
 fn explain_state(state: &TaskState) -> Value {
@@ -294,8 +295,10 @@ impl Planned {
         let _ = writeln!(text, "  {DIM}started by{DIM:#} {}", self.started_by);
         let _ = writeln!(text, "  {DIM}token{DIM:#}      {}", self.client_token);
         if let Some(chars) = self.overrides_chars {
-            let _ =
-                writeln!(text, "  {DIM}overrides{DIM:#}  {chars} of {OVERRIDES_CHARS_MAX} characters");
+            let _ = writeln!(
+                text,
+                "  {DIM}overrides{DIM:#}  {chars} of {OVERRIDES_CHARS_MAX} characters"
+            );
         }
         if let Some(note) = &self.note {
             let _ = writeln!(text, "  {DIM}network{DIM:#}    {}", printable(note));

@@ -61,6 +61,8 @@ struct Refusal {
 #[derive(Default)]
 struct Tally {
     ids: Vec<RunId>,
+    /// Those that had ended before.
+    before: Vec<RunId>,
     started: usize,
     duplicates: usize,
     /// What nobody wants or nobody can read.
@@ -92,7 +94,7 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
         Format::Json => output::print_aside(&first),
     }
     // What an earlier command left behind comes first.
-    local.turn().await?;
+    local.settle().await?;
     let mut tally = submit(&local, arrivals).await?;
     for refusal in refusals {
         local.reject(&refusal.body, &refusal.unreadable).await?;
@@ -152,9 +154,13 @@ async fn submit(local: &Local, arrivals: Vec<Arrival>) -> Result<Tally, Failure>
                 for one in dispatched {
                     tally.started += usize::from(one.new);
                     tally.duplicates += usize::from(!one.new);
-                    if !tally.ids.contains(&one.run.id) {
-                        tally.ids.push(one.run.id);
+                    if tally.ids.contains(&one.run.id) {
+                        continue;
                     }
+                    if one.run.verdict().is_some() {
+                        tally.before.push(one.run.id.clone());
+                    }
+                    tally.ids.push(one.run.id);
                 }
             }
             Err(DispatchError::Port(error)) => return Err(error.into()),
@@ -177,7 +183,7 @@ async fn open_runs(local: &Local) -> Result<Vec<RunId>, Failure> {
 
 /// Turns the wheel until every run has ended, telling what happens meanwhile.
 async fn watch(local: &Local, tally: &Tally, quiet: bool) -> Result<Vec<Run>, Failure> {
-    let mut reporter = Reporter::new(quiet);
+    let mut reporter = Reporter::new(quiet, tally.before.clone());
     let mut interrupts = 0;
     loop {
         local.turn().await?;
@@ -220,11 +226,12 @@ async fn interrupt(
     Ok(())
 }
 
-/// Tells what happens, on standard error: a line for each moment and each line of output, and on
-/// a terminal one live line below.
+/// Tells what happens, on standard error: each line of output, and beside it one live line on a
+/// terminal or a plain line for each moment elsewhere.
 struct Reporter {
     bar: Option<ProgressBar>,
     quiet: bool,
+    before: Vec<RunId>,
     told: BTreeMap<RunId, Vec<String>>,
     tails: BTreeMap<String, Tailed>,
 }
@@ -236,8 +243,22 @@ struct Tailed {
     rest: Vec<u8>,
 }
 
+impl Tailed {
+    /// Reads the lines that are whole; of a task that `ended`, what is left as well.
+    fn read(&mut self, ended: bool, lines: &mut Vec<String>) {
+        self.rest.extend(self.tail.next());
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            lines.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+        }
+        if ended && !self.rest.is_empty() {
+            lines.push(String::from_utf8_lossy(&std::mem::take(&mut self.rest)).into_owned());
+        }
+    }
+}
+
 impl Reporter {
-    fn new(quiet: bool) -> Self {
+    fn new(quiet: bool, before: Vec<RunId>) -> Self {
         let bar = output::is_live().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{spinner} {msg}");
@@ -245,13 +266,19 @@ impl Reporter {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        Self { bar, quiet, told: BTreeMap::new(), tails: BTreeMap::new() }
+        Self { bar, quiet, before, told: BTreeMap::new(), tails: BTreeMap::new() }
     }
 
     fn report(&mut self, local: &Local, runs: &[Run]) {
         let now = Timestamp::now();
         for run in runs {
-            self.tell_moments(run, now);
+            // What was over before we came is told once, in the end.
+            if self.before.contains(&run.id) {
+                continue;
+            }
+            if self.bar.is_none() {
+                self.tell_moments(run, now);
+            }
             if !self.quiet {
                 self.tell_output(local, run);
             }
@@ -266,7 +293,8 @@ impl Reporter {
         let told = self.told.entry(run.id.clone()).or_default();
         let mut fresh = Vec::new();
         for moment in timeline(run).into_iter().filter(|moment| moment.at <= now) {
-            let line = format!("{DIM}{}{DIM:#} {} {}", output::clock(moment.at), run.job, moment.text);
+            let line =
+                format!("{DIM}{}{DIM:#} {} {}", output::clock(moment.at), run.job, moment.text);
             if !told.contains(&line) {
                 told.push(line.clone());
                 fresh.push(line);
@@ -278,20 +306,15 @@ impl Reporter {
     }
 
     fn tell_output(&mut self, local: &Local, run: &Run) {
-        let Some(task) = run.task() else { return };
-        let tailed = self.tails.entry(task.to_owned()).or_insert_with(|| Tailed {
-            tail: Tail::new(local.log_file(task)),
-            rest: Vec::new(),
-        });
-        tailed.rest.extend(tailed.tail.next());
-        let ended = run.verdict().is_some();
+        let launches = run.attempts.iter().flat_map(|attempt| &attempt.launches);
         let mut lines = Vec::new();
-        while let Some(end) = tailed.rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = tailed.rest.drain(..=end).collect();
-            lines.push(String::from_utf8_lossy(&line).trim_end().to_owned());
-        }
-        if ended && !tailed.rest.is_empty() {
-            lines.push(String::from_utf8_lossy(&std::mem::take(&mut tailed.rest)).into_owned());
+        for launch in launches {
+            let Some(task) = &launch.task else { continue };
+            let tailed = self.tails.entry(task.clone()).or_insert_with(|| Tailed {
+                tail: Tail::new(local.log_file(task)),
+                rest: Vec::new(),
+            });
+            tailed.read(launch.times.stopped_at.is_some(), &mut lines);
         }
         for line in lines {
             self.say(&format!("{DIM}{} |{DIM:#} {}", run.job, printable(&line)));

@@ -58,8 +58,7 @@ pub(super) fn is_live() -> bool {
 pub(super) fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        let bidirectional =
-            matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let bidirectional = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if c.is_control() || bidirectional || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') {
             safe.extend(c.escape_default());
         } else {

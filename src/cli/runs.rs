@@ -113,8 +113,7 @@ pub(super) async fn find(local: &Local, prefix: &str) -> Result<Run, Failure> {
             printable(prefix)
         ))),
         (Some(last), _) => {
-            let ids: Vec<&str> =
-                runs.iter().chain([&last]).map(|run| run.id.as_str()).collect();
+            let ids: Vec<&str> = runs.iter().chain([&last]).map(|run| run.id.as_str()).collect();
             Err(Failure::bad(format!(
                 "several runs begin with `{}`: {}; write more of the id",
                 printable(prefix),

@@ -41,7 +41,8 @@ pub(super) fn story(run: &Run) -> String {
     let mut text = String::new();
     let moments = timeline(run);
     let day = moments.first().map_or(run.created_at, |moment| moment.at);
-    let _ = writeln!(text, "{BOLD}{}{BOLD:#}  {DIM}{} UTC{DIM:#}", run.id, day.strftime("%Y-%m-%d"));
+    let _ =
+        writeln!(text, "{BOLD}{}{BOLD:#}  {DIM}{} UTC{DIM:#}", run.id, day.strftime("%Y-%m-%d"));
     let mut date = day.strftime("%Y-%m-%d").to_string();
     for moment in &moments {
         let today = moment.at.strftime("%Y-%m-%d").to_string();

@@ -15,14 +15,17 @@ pub(super) struct Moment {
 
 /// Everything that happened to a run so far, in order.
 pub(super) fn timeline(run: &Run) -> Vec<Moment> {
+    let event = run.happened_at.map(|at| Moment {
+        at,
+        text: format!("event    {}", printable(&run.occurrence.to_string())),
+    });
     let mut moments = Vec::new();
     let mut note = |at: Option<Timestamp>, text: String| {
         if let Some(at) = at {
             moments.push(Moment { at, text });
         }
     };
-    note(run.happened_at, format!("event    {}", printable(&run.occurrence.to_string())));
-    note(Some(run.created_at), "claimed  this event is this run's alone".to_owned());
+    note(Some(run.created_at), "claimed".to_owned());
     for attempt in &run.attempts {
         for launch in &attempt.launches {
             tell_launch(attempt, launch, &mut note);
@@ -42,9 +45,9 @@ pub(super) fn timeline(run: &Run) -> Vec<Moment> {
         };
         note(Some(until), format!("waits    for {what}"));
     }
-    // An event may be dated after the claim when two clocks differ; the story keeps its order.
     moments.sort_by_key(|moment| moment.at);
-    moments
+    // The event comes first even where its clock is ahead of ours.
+    event.into_iter().chain(moments).collect()
 }
 
 fn tell_launch(
@@ -71,7 +74,9 @@ fn tell_launch(
     }
     note(times.started_at, "running".to_owned());
     if let Some(refusal) = &launch.refusal {
-        note(Some(times.stopped_at.unwrap_or(launch.at)), format!("refused  {}", printable(refusal)));
+        let verb = if launch.task.is_some() { "ended" } else { "refused" };
+        let text = format!("{verb:8} {}", printable(refusal));
+        note(Some(times.stopped_at.unwrap_or(launch.at)), text);
     }
 }
 

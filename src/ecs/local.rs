@@ -17,9 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Described, Ecs, EcsError, RunTaskError};
-use crate::event::{
-    Container, ContainerOverride, LastStatus, NameValue, TaskOverride, TaskState,
-};
+use crate::event::{Container, ContainerOverride, LastStatus, NameValue, TaskOverride, TaskState};
 use crate::identity::ClientToken;
 use crate::jobs::{TaskRequest, TaskSource};
 use crate::ledger::LedgerError;
@@ -214,11 +212,7 @@ impl Ecs for LocalEcs {
         Ok(task)
     }
 
-    async fn describe(
-        &self,
-        _cluster: &str,
-        tasks: &[String],
-    ) -> Result<Vec<Described>, EcsError> {
+    async fn describe(&self, _cluster: &str, tasks: &[String]) -> Result<Vec<Described>, EcsError> {
         let failed = |error: LedgerError| EcsError(error.to_string());
         let mut described = Vec::new();
         for task in tasks {

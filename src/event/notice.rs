@@ -27,6 +27,8 @@ pub struct Observation {
     pub attempt: u32,
     /// What was seen.
     pub observed: Observed,
+    /// The task the observer knew of: by the time this is read there may be another.
+    pub task: Option<String>,
     /// What it means, in one sentence for a person.
     pub reason: String,
 }

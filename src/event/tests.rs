@@ -19,9 +19,10 @@ type Read = Result<Event, Unreadable>;
 
 /// The samples by name.
 fn samples() -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(FOLDER).unwrap().map(Result::unwrap);
-    entries
-        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
+    let paths = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.is_file())
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().into(), fs::read(path).unwrap()))
         .collect()
 }
 
@@ -124,7 +125,9 @@ fn line(read: &Read) -> String {
         let exit = state.main_container(None).and_then(|container| container.exit_code);
         return format!("taskState {} {code} {exit:?}", state.last_status);
     }
-    event.occurrence().map_or(event.kind().to_owned(), |occurrence| occurrence.to_string())
+    event.occurrence().map_or(event.kind().to_owned(), |occurrence| {
+        format!("{} {}", occurrence.kind, occurrence.parts.join(" "))
+    })
 }
 
 #[test]
@@ -209,66 +212,54 @@ fn the_task_samples_belong_to_the_run_of_the_schedule_samples() {
         let state = task_state(&sample(name));
         let started_by: StartedBy = state.started_by.as_deref().unwrap().parse().unwrap();
         assert_eq!((started_by.run.as_str(), started_by.attempt), (RUN, 1), "{name}");
-        assert_eq!(state.group.as_deref(), Some("family:longshore-nightly-report"), "{name}");
-        assert!(state.cluster_arn.ends_with(":cluster/batch"), "{name}");
         let overrides = &state.overrides.container_overrides;
         let main = overrides.iter().find(|over| over.name == "main").unwrap();
-        let environment: Vec<(&str, &str)> =
+        let environment: Vec<_> =
             main.environment.iter().map(|v| (v.name.as_str(), v.value.as_str())).collect();
-        let ours = [
-            ("LONGSHORE_ATTEMPT", "1"),
-            ("LONGSHORE_JOB", "nightly-report"),
-            ("LONGSHORE_RUN_ID", RUN),
-        ];
+        let job = ("LONGSHORE_JOB", "nightly-report");
+        let ours = [("LONGSHORE_ATTEMPT", "1"), job, ("LONGSHORE_RUN_ID", RUN)];
         assert_eq!(environment, ours, "{name}");
     }
 }
 
 #[test]
 fn events_carry_their_values_and_their_time() {
-    let check = |name: &str, time: &str, expected: &[(&str, &str)]| {
+    let check = |name: &str, time: &str, values: &str| {
         let event = good(&sample(name));
-        let values = event.values();
-        let pairs: Vec<_> = values.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        assert_eq!(pairs, expected, "{name}");
+        let pairs: Vec<String> = event.values().iter().map(|(n, v)| format!("{n}={v}")).collect();
+        assert_eq!(pairs.join(" "), values, "{name}");
         assert_eq!(event.happened_at().map(|t| t.to_string()).unwrap_or_default(), time, "{name}");
     };
     let due = "2026-11-24T02:00:00Z";
-    let nightly = [("scheduleName", "longshore-nightly-report"), ("scheduledTime", due)];
-    check("schedule-rule.json", due, &nightly);
-    check("schedule-input.json", due, &nightly);
-    let cargo = [
-        ("bucket", "longshore-uploads"),
-        ("etag", "4ef5ed72014e90b82285ea7888b4a091"),
-        ("key", "incoming/cargo manifest (1).csv"),
-        ("size", "312"),
-        ("versionId", "kJ7xq2vZr0Yt_Lw8.Hc5sNfD3bGmPa1e"),
-    ];
-    check("s3-object-created.json", "2026-11-24T09:14:07Z", &cargo);
-    check("s3-notification.json", "2026-11-24T09:14:07.482Z", &cargo);
-    check("manual.json", "", &[]);
-    check("ecs-task-stopped.json", "", &[]);
+    let nightly = "scheduleName=longshore-nightly-report scheduledTime=2026-11-24T02:00:00Z";
+    let cargo = "bucket=longshore-uploads etag=4ef5ed72014e90b82285ea7888b4a091 \
+                 key=incoming/cargo manifest (1).csv size=312 \
+                 versionId=kJ7xq2vZr0Yt_Lw8.Hc5sNfD3bGmPa1e";
+    check("schedule-rule.json", due, nightly);
+    check("schedule-input.json", due, nightly);
+    check("s3-object-created.json", "2026-11-24T09:14:07Z", cargo);
+    check("s3-notification.json", "2026-11-24T09:14:07.482Z", cargo);
+    check("manual.json", "", "");
+    check("ecs-task-stopped.json", "", "");
 }
 
 #[test]
 fn a_key_comes_out_byte_for_byte() {
-    let check = |key: &str| {
+    for key in [
+        "incoming/a+b%20(1) ü;rm -rf $(x).png",
+        "a;rm -rf /.csv`id`|$(curl x)\n\r\t.csv",
+        "--output=/etc/passwd",
+        "..//../x",
+        "/",
+        "\u{202e}gpj.\u{1b}[2J\u{2028}{{ bucket }}",
+        "%2B%zz%",
+        &"k".repeat(1024),
+        &"ü".repeat(512),
+    ] {
         for payload in [object_created(key), notification(&form_encode(key))] {
-            match good(&payload) {
-                Event::S3(object) => assert_eq!(object.key, key),
-                other => panic!("{other:?}"),
-            }
+            assert_eq!(occurrence(&payload).parts[1], key);
         }
-    };
-    check("incoming/a+b%20(1) ü;rm -rf $(x).png");
-    check("a;rm -rf /.csv`id`|$(curl x)\n\r\t.csv");
-    check("--output=/etc/passwd");
-    check("..//../x");
-    check("/");
-    check("\u{202e}gpj.\u{1b}[2J\u{2028}{{ bucket }}");
-    check("%2B%zz%");
-    check(&"k".repeat(1024));
-    check(&"ü".repeat(512));
+    }
     // AWS leaves some bytes as they are; a stray percent sign stands for itself.
     assert_eq!(occurrence(&notification("in/a%2bb+(1)!'*%zz")).parts[1], "in/a+b (1)!'*%zz");
 }
@@ -350,25 +341,13 @@ fn an_unreadable_message_leaves_its_neighbours_and_every_message_its_id() {
         rows.push(message("m1", body));
     }
     for bad in rows {
-        let batch = json!({ "Records": [message("m0", job), bad, message("m2", job)] });
+        let again = with(message("m2", job), "/attributes/ApproximateReceiveCount", "7".into());
+        let batch = json!({ "Records": [message("m0", job), bad, again] });
         let deliveries = read(batch.to_string().as_bytes(), "request-1");
-        let seen: Vec<(&str, bool)> =
-            deliveries.iter().map(|d| (d.id.as_str(), d.events[0].is_ok())).collect();
-        assert_eq!(seen, [("m0", true), ("m1", false), ("m2", true)], "{bad}");
+        let seen: Vec<(&str, u32, bool)> =
+            deliveries.iter().map(|d| (d.id.as_str(), d.receives, d.events[0].is_ok())).collect();
+        assert_eq!(seen, [("m0", 1, true), ("m1", 1, false), ("m2", 7, true)], "{bad}");
     }
-}
-
-#[test]
-fn a_message_tells_how_often_it_came() {
-    let receives = |message: Value| {
-        read(json!({ "Records": [message] }).to_string().as_bytes(), "r")[0].receives
-    };
-    let count = "/attributes/ApproximateReceiveCount";
-    let message = message("m0", "{}");
-    assert_eq!(receives(message.clone()), 1);
-    assert_eq!(receives(with(message.clone(), count, "7".into())), 7);
-    assert_eq!(receives(with(message.clone(), count, "many".into())), 1);
-    assert_eq!(receives(without(message, "", "attributes")), 1);
 }
 
 #[test]
@@ -431,7 +410,7 @@ fn a_schedule_is_known_by_its_name_and_its_minute() {
     let input = sample("schedule-input.json");
     assert_eq!(occurrence(&with(input.clone(), "/schedule", arn.into())), first);
     let by_job = occurrence(&without(input.clone(), "", "schedule"));
-    assert_eq!(by_job.to_string(), "schedule nightly-report 2026-11-24T02:00:00Z");
+    assert_eq!(by_job.parts, ["nightly-report", "2026-11-24T02:00:00Z"]);
     assert_eq!(occurrence(&without(input, "", "job")), first);
 }
 
@@ -467,9 +446,9 @@ fn fields_that_aws_may_add_are_tolerated_everywhere() {
         }
         let mut payload = sample(&name);
         for pointer in pointers(&payload.clone()) {
-            let attributes = pointer.ends_with("/messageAttributes");
-            if let Some(object) = payload.pointer_mut(&pointer).unwrap().as_object_mut()
-                && !attributes
+            // Those are no fields but the sender's own names, with a type for each.
+            if !pointer.ends_with("/messageAttributes")
+                && let Some(object) = payload.pointer_mut(&pointer).unwrap().as_object_mut()
             {
                 object.insert("novelty".to_owned(), "new".into());
             }

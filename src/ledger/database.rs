@@ -132,8 +132,7 @@ impl Database {
                         .to_owned()));
                 }
             }
-            let check: String =
-                sqlite.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            let check: String = sqlite.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
             if check != "ok" {
                 return Ok(Err(format!(
                     "it is damaged ({check}): restore a copy, or move it away to begin anew"

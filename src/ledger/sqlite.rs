@@ -109,12 +109,7 @@ impl Ledger for SqliteLedger {
         bodies.iter().map(|body| from_json(body)).collect()
     }
 
-    async fn acquire(
-        &self,
-        job: &JobName,
-        holder: &str,
-        limit: u32,
-    ) -> Result<Slot, LedgerError> {
+    async fn acquire(&self, job: &JobName, holder: &str, limit: u32) -> Result<Slot, LedgerError> {
         self.database.transaction(|sqlite| {
             let holders = holders_of(sqlite, job)?;
             let room = holders.len() < usize::try_from(limit).unwrap_or(usize::MAX);

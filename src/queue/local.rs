@@ -49,11 +49,7 @@ impl LocalQueue {
                      RETURNING number, body, receives",
                 )?
                 .query_row(
-                    params![
-                        (now + hidden).as_microsecond(),
-                        queue.as_str(),
-                        now.as_microsecond()
-                    ],
+                    params![(now + hidden).as_microsecond(), queue.as_str(), now.as_microsecond()],
                     |row| {
                         Ok(Received {
                             number: row.get(0)?,

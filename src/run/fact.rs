@@ -25,6 +25,8 @@ pub enum Fact {
     Observed {
         /// What.
         observed: Observed,
+        /// The task the observer knew of.
+        task: Option<String>,
         /// In one sentence for a person.
         reason: String,
     },
@@ -299,7 +301,11 @@ fn explain(
         }
         Ending::FailedToStart => {
             let detail = own.or(state.containers.iter().find_map(|c| c.reason.as_deref()));
+            let generic = ["task failed to start", "essential container in task exited"];
             match detail {
+                Some(detail) if generic.contains(&stopped.to_lowercase().as_str()) => {
+                    format!("failed to start: {detail}")
+                }
                 Some(detail) if !stopped.contains(detail) => {
                     format!("failed to start: {stopped}: {detail}")
                 }
@@ -324,6 +330,9 @@ fn explain(
         },
         Ending::Stopped { cause } => {
             let end = match main.and_then(|container| container.exit_code) {
+                None if state.started_at.is_none() => {
+                    format!("container `{name}` had not started")
+                }
                 Some(137) => format!(
                     "container `{name}` did not end on SIGTERM and was killed (exit code 137)"
                 ),

@@ -90,9 +90,8 @@ fn argv(request: &TaskRequest) -> Vec<String> {
 /// here: one that stands in our own environment is passed on.
 fn environment(request: &TaskRequest, passed: &[String]) -> BTreeMap<String, String> {
     let secrets = definition(request).into_iter().flat_map(|definition| definition.secrets.keys());
-    let from_host = secrets
-        .chain(passed)
-        .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)));
+    let from_host =
+        secrets.chain(passed).filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)));
     let mut variables: BTreeMap<String, String> = from_host.collect();
     if let Some(definition) = definition(request) {
         variables.extend(definition.environment.clone());

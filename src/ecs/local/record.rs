@@ -8,7 +8,11 @@ use crate::queue::QueueName;
 use crate::queue::local::put;
 
 /// Stores where a task stands and sends the event, within the caller's transaction.
-pub(super) fn write(sqlite: &Connection, state: &TaskState, now: Timestamp) -> rusqlite::Result<()> {
+pub(super) fn write(
+    sqlite: &Connection,
+    state: &TaskState,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let body = serde_json::to_string(state).map_err(to_sqlite)?;
     sqlite.execute("UPDATE tasks SET state = ?1 WHERE arn = ?2", [&body, &state.task_arn])?;
     let id = format!("{}-{}", super::task_id(&state.task_arn), state.version);
@@ -17,10 +21,7 @@ pub(super) fn write(sqlite: &Connection, state: &TaskState, now: Timestamp) -> r
 }
 
 /// Where a task stands, and whether a supervisor took it.
-pub(super) fn read(
-    sqlite: &Connection,
-    task: &str,
-) -> rusqlite::Result<Option<(TaskState, bool)>> {
+pub(super) fn read(sqlite: &Connection, task: &str) -> rusqlite::Result<Option<(TaskState, bool)>> {
     let row: Option<(String, bool)> = sqlite
         .prepare_cached("SELECT state, supervised FROM tasks WHERE arn = ?1")?
         .query_row([task], |row| Ok((row.get(0)?, row.get(1)?)))

@@ -61,8 +61,8 @@ pub fn supervise(ledger: &Path, task: &str) -> Result<(), SupervisorError> {
     let order: String = database.with(|sqlite| {
         sqlite.query_row("SELECT request FROM tasks WHERE arn = ?1", [task], |row| row.get(0))
     })?;
-    let order: Order = serde_json::from_str(&order)
-        .map_err(|_| SupervisorError::UnknownTask(task.to_owned()))?;
+    let order: Order =
+        serde_json::from_str(&order).map_err(|_| SupervisorError::UnknownTask(task.to_owned()))?;
     let Some((state, _)) = database.with(|sqlite| record::read(sqlite, task))? else {
         return Err(SupervisorError::UnknownTask(task.to_owned()));
     };
@@ -313,11 +313,7 @@ impl Supervisor {
 /// Starts a program whose two outputs go into one pipe, in the order they are written.
 fn spawn(mut command: Command) -> io::Result<(Child, PipeReader)> {
     let (reader, writer) = io::pipe()?;
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer)
-        .spawn()?;
+    let child = command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).spawn()?;
     // `command` holds our ends of the pipe; they must go, or the reader would never see the end.
     drop(command);
     Ok((child, reader))
