@@ -103,7 +103,7 @@ async fn start<L: Ledger, E: Ecs, Q: Queue>(
         }
     }
     let run = match run.state {
-        State::Launching { .. } => launch(backend, wanted.job, run, invocation).await?,
+        State::Launching { .. } => launch(backend, wanted.job, run, true, invocation).await?,
         State::Waiting { .. } | State::Started | State::Running { .. } | State::Ended { .. } => {
             drive(backend, jobs, run, invocation).await?
         }
@@ -191,7 +191,7 @@ async fn launch_anew<L: Ledger, E: Ecs, Q: Queue>(
     };
     arm(backend, &mut run, request, invocation);
     match backend.ledger.save(&mut run).await? {
-        Saved::Done => launch(backend, job, run, invocation).await,
+        Saved::Done => launch(backend, job, run, true, invocation).await,
         // Somebody else is at it.
         Saved::Outdated => Ok(run),
     }
@@ -212,7 +212,7 @@ async fn repeat<L: Ledger, E: Ecs, Q: Queue>(
     let lease = invocation.now + backend.timing.lease;
     run.hold(*first_try, lease, invocation.nonce);
     match backend.ledger.save(&mut run).await? {
-        Saved::Done => launch(backend, job, run, invocation).await,
+        Saved::Done => launch(backend, job, run, false, invocation).await,
         Saved::Outdated => Ok(run),
     }
 }
@@ -254,14 +254,15 @@ async fn look<L: Ledger, E: Ecs, Q: Queue>(
     }
 }
 
-/// Calls RunTask for a launch that is armed and ours.
+/// Calls RunTask for a launch that is armed and ours; a `fresh` one for the first time.
 async fn launch<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     job: &Job,
     run: Run,
+    fresh: bool,
     invocation: Invocation<'_>,
 ) -> Result<Run, PortError> {
-    let run = match slot(backend, job, run, invocation).await? {
+    let run = match slot(backend, job, run, fresh, invocation).await? {
         Admission::Granted(run) => *run,
         Admission::Denied(run) => return Ok(*run),
     };
@@ -299,6 +300,7 @@ async fn slot<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     job: &Job,
     run: Run,
+    fresh: bool,
     invocation: Invocation<'_>,
 ) -> Result<Admission, PortError> {
     let Some(concurrency) = job.policy.concurrency else {
@@ -312,8 +314,11 @@ async fn slot<L: Ledger, E: Ecs, Q: Queue>(
     let due = invocation.now + backend.timing.remind_again;
     let waiting = ledger::update(&backend.ledger, &run.id, |stored| {
         let ours = stored.owner == run.owner && matches!(stored.state, State::Launching { .. });
-        if ours {
-            stored.wait_for_slot(invocation.now, due);
+        match (ours, fresh) {
+            (true, true) => stored.wait_for_slot(invocation.now, due),
+            // RunTask may have been called before the limit was there: look first.
+            (true, false) => stored.wait(due, Wait::Doubt),
+            (false, _) => {}
         }
         ours
     })

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::identity::{JobName, RunId};
+use crate::identity::{JobName, RunId, quote};
 
 mod json;
 mod manual;
@@ -149,7 +149,8 @@ impl std::fmt::Display for Occurrence {
     }
 }
 
-/// Why something that arrived cannot be read. The messages never quote the body.
+/// Why something that arrived cannot be read. The messages name fields, kinds and jobs, cut and
+/// escaped; they never quote another value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// Not a JSON object, or not JSON at all.
@@ -182,6 +183,20 @@ impl Unreadable {
     fn malformed(kind: &'static str, problem: impl std::fmt::Display) -> Self {
         Self::Malformed { kind, problem: problem.to_string() }
     }
+
+    /// What serde says without the value it met, which may be a secret.
+    fn mistyped(kind: &'static str, error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let begins = |words: [&str; 2]| words.iter().any(|word| text.starts_with(word));
+        let problem = match text.rsplit_once(", expected ") {
+            Some((_, expected)) if begins(["invalid ", "unknown variant "]) => {
+                format!("a value is not as expected: {expected}")
+            }
+            _ if begins(["missing field ", "duplicate field "]) => text,
+            _ => "a value cannot be read".to_owned(),
+        };
+        Self::Malformed { kind, problem }
+    }
 }
 
 /// What one message held. A payload that came without a queue is one delivery.
@@ -206,8 +221,14 @@ pub fn read(payload: &[u8], id: &str) -> Vec<Delivery> {
     };
     match records_from(&value, "aws:sqs") {
         Some(messages) => messages.iter().map(|message| read_message(message, id)).collect(),
-        None => vec![delivery(id, read_value(&value, id, 0))],
+        None if is_wrapped(&value) => vec![delivery(id, read_value(&value, id, 0))],
+        // One event alone is held to the size of one message, however it came.
+        None => vec![delivery(id, read_body(payload, id))],
     }
+}
+
+fn is_wrapped(value: &Value) -> bool {
+    value.get("Records").is_some()
 }
 
 fn delivery(id: &str, events: Vec<Result<Event, Unreadable>>) -> Delivery {
@@ -232,7 +253,7 @@ fn read_message(message: &Value, payload_id: &str) -> Delivery {
         Err(error) => {
             // Without a readable frame there is still an id to answer for.
             let id = message.get("messageId").and_then(Value::as_str).unwrap_or(payload_id);
-            return delivery(id, vec![Err(Unreadable::malformed("SQS message", error))]);
+            return delivery(id, vec![Err(Unreadable::mistyped("SQS message", &error))]);
         }
     };
     let id = message.message_id.unwrap_or_else(|| payload_id.to_owned());
@@ -295,8 +316,10 @@ fn read_notification(
     id: &str,
     wrappers: u32,
 ) -> Vec<Result<Event, Unreadable>> {
-    let message = notification.and_then(|notification| notification.get("Message"));
-    read_text(message, "SNS notification", id, wrappers)
+    let field = |name: &str| notification.and_then(|notification| notification.get(name));
+    // SNS's own id is shared by its redeliveries, and told from its neighbours in one payload.
+    let id = field("MessageId").and_then(Value::as_str).unwrap_or(id);
+    read_text(field("Message"), "SNS notification", id, wrappers)
 }
 
 fn read_text(
@@ -333,7 +356,7 @@ fn read_one(value: &Value, id: &str) -> Result<Event, Unreadable> {
         .into_iter()
         .flat_map(|object| object.keys())
         .take(5)
-        .map(|key| format!("`{}`", key.chars().take(40).collect::<String>().escape_debug()))
+        .map(|key| format!("`{}`", quote(key)))
         .collect();
     Err(Unreadable::UnknownKind(match keys.as_slice() {
         [] => "an empty object".to_owned(),
@@ -344,7 +367,7 @@ fn read_one(value: &Value, id: &str) -> Result<Event, Unreadable> {
 /// Reads what came in EventBridge's envelope.
 fn read_envelope(value: &Value) -> Result<Event, Unreadable> {
     let envelope: EventBridgeEvent<Value> = serde_json::from_value(value.clone())
-        .map_err(|error| Unreadable::malformed("EventBridge event", error))?;
+        .map_err(|error| Unreadable::mistyped("EventBridge event", &error))?;
     match (envelope.source.as_str(), envelope.detail_type.as_str()) {
         ("aws.events" | "aws.scheduler", "Scheduled Event") => {
             schedule::read_envelope(&envelope).map(Event::Schedule)
@@ -355,8 +378,8 @@ fn read_envelope(value: &Value) -> Result<Event, Unreadable> {
         }
         (source, detail_type) => Err(Unreadable::UnknownKind(format!(
             "`{}` from `{}`",
-            detail_type.escape_debug(),
-            source.escape_debug()
+            quote(detail_type),
+            quote(source)
         ))),
     }
 }

@@ -40,7 +40,7 @@ pub enum NameError {
 }
 
 /// Cuts what a stranger sent before it is quoted in a message.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let shown: String = text.chars().take(80).collect();
     shown.escape_debug().to_string()
 }

@@ -348,6 +348,7 @@ impl JobEntry {
         for (parameter, declared) in &self.parameters {
             declared.check(&at.key("parameters").key(parameter), parameter, problems);
         }
+        let written = self.triggers.len();
         let triggers: Vec<Trigger> = self
             .triggers
             .into_iter()
@@ -388,6 +389,10 @@ impl JobEntry {
                 concurrency: settings.concurrency,
             },
         };
+        // What a template may use follows from the triggers, so those must be right.
+        if job.triggers.len() == written {
+            request::check_templates(&job, &at.key("task"), problems);
+        }
         job.check(at, problems);
         Some(job)
     }
@@ -396,7 +401,6 @@ impl JobEntry {
 impl Job {
     /// Checks what only shows once everything has come together.
     fn check(&self, at: &Path, problems: &mut Vec<Problem>) {
-        request::check_templates(self, &at.key("task"), problems);
         if self.network.is_none() {
             problems.push(
                 Problem::warning(

@@ -188,8 +188,15 @@ pub fn after_refusal(run: &Run, now: Timestamp) -> Timestamp {
 /// What follows the end of the present attempt.
 pub fn again(run: &Run, now: Timestamp) -> Again {
     let Some(attempt) = run.attempts.last() else { return Again::No };
-    let Some(ending) = attempt.ending.as_ref().filter(|_| run.stop_forbids_more().is_none()) else {
-        return Again::No;
+    let stop = run.stop.as_ref().map(|stop| stop.cause);
+    let ending = match (&attempt.ending, stop) {
+        // What somebody wanted to end is not begun again.
+        (None, _) | (_, Some(StopCause::Cancelled | StopCause::Replaced)) => return Again::No,
+        // It was told to end because its time was over; how it did is its own affair.
+        (Some(Ending::Exited { code: 1.., .. } | Ending::NoExitCode), Some(StopCause::Timeout)) => {
+            &Ending::Stopped { cause: Some(StopCause::Timeout) }
+        }
+        (Some(ending), _) => ending,
     };
     if *ending == Ending::FailedToStart {
         let n = u32::try_from(attempt.launches.len()).unwrap_or(u32::MAX);
@@ -205,21 +212,13 @@ pub fn again(run: &Run, now: Timestamp) -> Again {
     Again::Attempt(now + retry.backoff.wait(attempt.number, jitter(run)))
 }
 
-impl Run {
-    /// A stop that somebody wanted; the limits' own stops may be followed by more.
-    fn stop_forbids_more(&self) -> Option<StopCause> {
-        let cause = self.stop.as_ref()?.cause;
-        matches!(cause, StopCause::Cancelled | StopCause::Replaced).then_some(cause)
-    }
-}
-
 fn covers(on: &RetryOn, ending: &Ending) -> bool {
     match (on, ending) {
         (RetryOn::SpotInterruption, Ending::SpotInterruption)
         | (RetryOn::InfrastructureHealth, Ending::InfrastructureHealth | Ending::NoExitCode)
-        | (RetryOn::OutOfMemory, Ending::Exited { out_of_memory: true, .. })
         | (RetryOn::Timeout, Ending::Stopped { cause: Some(StopCause::Timeout) }) => true,
-        (RetryOn::AnyExitCode, Ending::Exited { code, .. }) => *code != 0,
+        (RetryOn::AnyExitCode, Ending::Exited { code, .. })
+        | (RetryOn::OutOfMemory, Ending::Exited { code, out_of_memory: true }) => *code != 0,
         (RetryOn::ExitCode(codes), Ending::Exited { code, .. }) => {
             codes.iter().any(|listed| i32::from(*listed) == *code)
         }

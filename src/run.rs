@@ -362,14 +362,17 @@ impl Run {
         self.wait(until, Wait::Doubt);
     }
 
-    /// Opens the next attempt, to be launched at `at`.
+    /// Opens the next attempt, to be launched at `at`. The stop that ended the last one is over.
     pub fn open_attempt(&mut self, at: Timestamp) {
+        self.stop = None;
         self.attempts.push(Attempt { number: self.attempt() + 1, ..Attempt::default() });
         self.wait(at, Wait::Retry);
     }
 
-    /// Opens the present attempt again after its task failed to start, to be launched at `at`.
+    /// Opens the present attempt again after its task failed to start, to be launched at `at`. The
+    /// stop that ended its last launch is over.
     pub fn reopen_attempt(&mut self, at: Timestamp) {
+        self.stop = None;
         if let Some(attempt) = self.attempts.last_mut() {
             let reason = attempt.reason.take();
             attempt.ending = None;
@@ -382,12 +385,19 @@ impl Run {
         self.wait(at, Wait::Launch);
     }
 
-    /// Notes that the run shall stop; the first request counts. `due` comes now.
-    pub fn ask_to_stop(&mut self, cause: StopCause, by: Option<String>, now: Timestamp) {
-        if self.verdict().is_none() && self.stop.is_none() {
+    /// Notes that the run shall stop, and says whether that is news: the first request counts,
+    /// but what somebody wants comes before a limit's stop, after which there may be more.
+    pub fn ask_to_stop(&mut self, cause: StopCause, by: Option<String>, now: Timestamp) -> bool {
+        let is_news = match &self.stop {
+            None => true,
+            Some(asked) => asked.cause.is_a_limit() && !cause.is_a_limit(),
+        };
+        let asks = is_news && self.verdict().is_none();
+        if asks {
             self.stop = Some(StopAsked { cause, at: now, by });
             self.due = Some(now);
         }
+        asks
     }
 
     fn present_launch(&mut self) -> Option<&mut Launch> {
@@ -417,7 +427,9 @@ impl Run {
                 Err(Ignored::Known)
             }
             Some(launch) if !is(launch) && launch.task.is_some() => Err(Ignored::OtherTask),
-            Some(_) | None => Ok(()),
+            Some(_) => Ok(()),
+            // Nothing was launched: there is no task to know.
+            None => Err(Ignored::OtherTask),
         }
     }
 }
@@ -557,9 +569,10 @@ impl Ending {
             (Self::Observed(Observed::Skipped), _) => Verdict::Skipped,
             (Self::Observed(Observed::Cancelled), _) => Verdict::Cancelled,
             (Self::Observed(Observed::Lost), _) => Verdict::Lost,
-            (Self::FailedToStart, Some(cause @ (StopCause::Cancelled | StopCause::Replaced))) => {
-                cause.verdict()
-            }
+            (
+                Self::FailedToStart | Self::SpotInterruption | Self::InfrastructureHealth,
+                Some(cause @ (StopCause::Cancelled | StopCause::Replaced)),
+            ) => cause.verdict(),
             (
                 Self::Exited { .. }
                 | Self::FailedToStart

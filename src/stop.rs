@@ -19,12 +19,8 @@ pub async fn ask_to_stop<L: Ledger, E: Ecs, Q: Queue>(
     by: Option<String>,
     now: Timestamp,
 ) -> Result<Option<Run>, PortError> {
-    let asked = ledger::update(&backend.ledger, id, |run| {
-        let asks = run.verdict().is_none() && run.stop.is_none();
-        run.ask_to_stop(cause, by.clone(), now);
-        asks
-    })
-    .await?;
+    let asked =
+        ledger::update(&backend.ledger, id, |run| run.ask_to_stop(cause, by.clone(), now)).await?;
     let Some(run) = asked else { return Ok(None) };
     info!(run = %run.id, job = %run.job, attempt = run.attempt(), "asked to stop");
     match (run.living_task(), run.request()) {

@@ -93,6 +93,7 @@ fn explain(text: &str, error: &serde_json::Error) -> Unreadable {
 
 /// Marks our own error within serde's text; the NUL ends the key.
 const DUPLICATE: &str = "duplicate key \u{0}";
+const NUL: &str = "a string holds the character NUL";
 
 /// A JSON value without duplicate keys and without NUL in strings.
 struct Unique(Value);
@@ -129,7 +130,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
     fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
         // No argument or environment value can hold it.
         if value.contains('\0') {
-            return Err(E::custom("a string holds the character NUL"));
+            return Err(E::custom(NUL));
         }
         Ok(value.into())
     }
@@ -143,6 +144,9 @@ impl<'de> Visitor<'de> for UniqueVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
+            if key.contains('\0') {
+                return Err(A::Error::custom(NUL));
+            }
             let Unique(value) = entries.next_value()?;
             if object.contains_key(&key) {
                 let shown: String = key.chars().take(80).collect();

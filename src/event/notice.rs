@@ -80,6 +80,6 @@ pub(super) fn read(value: &Value) -> Result<Event, Unreadable> {
     match serde_json::from_value(value.clone()) {
         Ok(Notice::Reminder(reminder)) => Ok(Event::Reminder(reminder)),
         Ok(Notice::Observation(observation)) => Ok(Event::Observation(observation)),
-        Err(error) => Err(Unreadable::malformed("longshore message", error)),
+        Err(error) => Err(Unreadable::mistyped("longshore message", &error)),
     }
 }

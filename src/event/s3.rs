@@ -8,10 +8,11 @@
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{Event, Occurrence, Unreadable, Values, time_of};
+use crate::identity::quote;
 
 const KIND: &str = "S3 event";
 /// Bytes of an object key at most, as S3 has it.
@@ -92,11 +93,18 @@ struct Wire {
     key: String,
     #[serde(default)]
     size: u64,
-    #[serde(alias = "eTag")]
+    #[serde(alias = "eTag", default, deserialize_with = "filled")]
     etag: Option<String>,
-    #[serde(alias = "versionId", rename = "version-id")]
+    #[serde(alias = "versionId", rename = "version-id", default, deserialize_with = "filled")]
     version_id: Option<String>,
+    #[serde(default, deserialize_with = "filled")]
     sequencer: Option<String>,
+}
+
+/// An empty text tells nothing apart: it is as good as none.
+fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.filter(|text| !text.trim_matches('"').is_empty()))
 }
 
 /// Reads one record of a notification.
@@ -104,12 +112,12 @@ pub(super) fn read_record(record: &Value) -> Result<Event, Unreadable> {
     let source = record.get("eventSource").and_then(Value::as_str);
     if record.get("s3").is_none() {
         let source = source.unwrap_or("an unnamed source");
-        return Err(Unreadable::UnknownKind(format!("a record from `{}`", source.escape_debug())));
+        return Err(Unreadable::UnknownKind(format!("a record from `{}`", quote(source))));
     }
     let record: Record = serde_json::from_value(record.clone())
-        .map_err(|error| Unreadable::malformed(KIND, error))?;
+        .map_err(|error| Unreadable::mistyped(KIND, &error))?;
     if let Some(source) = record.event_source.as_deref().filter(|source| *source != "aws:s3") {
-        let kind = format!("an S3 record from `{}`", source.escape_debug());
+        let kind = format!("an S3 record from `{}`", quote(source));
         return Err(Unreadable::UnknownKind(kind));
     }
     let name = record.event_name.unwrap_or_default();
@@ -117,7 +125,7 @@ pub(super) fn read_record(record: &Value) -> Result<Event, Unreadable> {
     if !name.trim_start_matches("s3:").starts_with("ObjectCreated:") {
         return Err(Unreadable::UnknownKind(format!(
             "S3's `{}`, which is no ObjectCreated event",
-            name.escape_debug()
+            quote(&name)
         )));
     }
     let key = decode_form(&record.s3.object.key)?;
@@ -128,7 +136,7 @@ pub(super) fn read_record(record: &Value) -> Result<Event, Unreadable> {
 /// Reads "Object Created" from EventBridge.
 pub(super) fn read_envelope(envelope: &EventBridgeEvent<Value>) -> Result<Object, Unreadable> {
     let entity: Entity = serde_json::from_value(envelope.detail.clone())
-        .map_err(|error| Unreadable::malformed(KIND, error))?;
+        .map_err(|error| Unreadable::mistyped(KIND, &error))?;
     let key = entity.object.key.clone();
     object(entity.bucket.name, key, entity.object, time_of(envelope))
 }

@@ -53,6 +53,11 @@ pub(super) fn read_envelope(envelope: &EventBridgeEvent<Value>) -> Result<Schedu
 /// fills in (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html>).
 pub(super) fn read_input(value: &Value) -> Result<Schedule, Unreadable> {
     let text = |name: &str| value.get(name).and_then(Value::as_str);
+    for name in ["job", "schedule"] {
+        if value.get(name).is_some_and(|value| !value.is_string() && !value.is_null()) {
+            return Err(Unreadable::malformed(KIND, format!("`{name}` must be a string")));
+        }
+    }
     let job: Option<JobName> = match text("job") {
         Some(job) => Some(job.parse().map_err(|error| Unreadable::malformed(KIND, error))?),
         None => None,

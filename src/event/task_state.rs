@@ -204,7 +204,11 @@ impl TaskState {
         let marked = overrides
             .iter()
             .find(|over| over.environment.iter().any(|pair| pair.name == RUN_ID_VARIABLE));
-        let name = named.or(marked.or(overrides.first()).map(|over| over.name.as_str()));
+        let single = match overrides.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        };
+        let name = named.or(marked.or(single).map(|over| over.name.as_str()));
         match (name, self.containers.as_slice()) {
             (Some(name), containers) => containers.iter().find(|c| c.name == name),
             (None, [only]) => Some(only),
@@ -231,8 +235,8 @@ impl TaskState {
 /// Reads the event's detail.
 pub(super) fn read_envelope(envelope: EventBridgeEvent<Value>) -> Result<TaskState, Unreadable> {
     let malformed = |problem: String| Unreadable::malformed("ECS task state", problem);
-    let state: TaskState =
-        serde_json::from_value(envelope.detail).map_err(|error| malformed(error.to_string()))?;
+    let state: TaskState = serde_json::from_value(envelope.detail)
+        .map_err(|error| Unreadable::mistyped("ECS task state", &error))?;
     for (name, value) in [("taskArn", &state.task_arn), ("clusterArn", &state.cluster_arn)] {
         if !value.starts_with("arn:") {
             return Err(malformed(format!("`{name}` is missing or no ARN")));

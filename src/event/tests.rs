@@ -580,9 +580,10 @@ fn no_message_quotes_what_a_value_held() {
     // A message may name a kind or a job that is none; nothing else of a body is repeated.
     let named = ["/job", "/detail-type", "/source", "/eventName", "/eventSource"];
     let run: RunId = RUN.parse().unwrap();
-    let reason = "it was too late".to_owned();
-    let observation =
-        Observation { run: run.clone(), attempt: 1, observed: Observed::Lost, reason }.to_json();
+    let observation = json!({
+        "longshore": "observation", "run": RUN, "attempt": 1, "observed": "lost",
+        "task": "arn:aws:ecs:eu-west-1:123456789012:task/batch/t", "reason": "it is gone",
+    });
     let bodies = samples().into_keys().map(|name| sample(&name));
     let mut refused = 0;
     for payload in bodies.chain([Reminder { run, attempt: 1 }.to_json(), observation]) {
@@ -641,7 +642,8 @@ fn what_longshore_sends_itself_it_reads() {
         (Observed::Lost, "lost"),
     ] {
         let reason = "no \"slot\" ü".to_owned();
-        let observation = Observation { run: run.clone(), attempt: 1, observed, reason };
+        let task = (observed == Observed::Lost).then(|| "arn:aws:ecs:::task/batch/t".to_owned());
+        let observation = Observation { run: run.clone(), attempt: 1, observed, task, reason };
         assert_eq!(observation.to_json()["observed"], word);
         assert_eq!(good(&observation.to_json()), Event::Observation(observation));
     }

@@ -84,7 +84,9 @@ impl Jobs {
         if let Some(name) = &schedule.job {
             return self.named(name.as_str()).map(|job| vec![job]);
         }
-        let exact = self.get(&schedule.name);
+        let prefix = format!("{namespace}-");
+        let bare = schedule.name.strip_prefix(&prefix).unwrap_or(&schedule.name);
+        let exact = self.get(&schedule.name).or_else(|| self.get(bare));
         let after = || {
             self.iter().find(|job| {
                 let schedules = job.triggers.iter().filter(|t| matches!(t, Trigger::Schedule(_)));
@@ -101,7 +103,6 @@ impl Jobs {
         let jobs: Vec<&Job> = self.iter().filter(|job| job.triggers.iter().any(names_it)).collect();
         if jobs.is_empty() {
             let name = schedule.name.clone();
-            let bare = name.strip_prefix(&format!("{namespace}-")).unwrap_or(&name);
             return Err(Unwanted::UnknownSchedule { hint: self.hint(bare), name });
         }
         Ok(jobs)

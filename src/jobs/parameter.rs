@@ -142,7 +142,7 @@ pub fn accept(
     declared: &BTreeMap<String, Parameter>,
     given: &Map<String, Value>,
 ) -> Result<Values, ParameterError> {
-    for name in given.keys().filter(|name| !declared.contains_key(*name)) {
+    if let Some(name) = given.keys().find(|name| !declared.contains_key(*name)) {
         let names: Vec<&str> = declared.keys().map(String::as_str).collect();
         let hint = match (nearest(name, &names), names.as_slice()) {
             (Some(near), _) => format!(": did you mean `{near}`?"),

@@ -97,19 +97,21 @@ fn tell(observed: Observed, reason: &str) -> Step {
 
 fn check(run: &Run, steps: &[(i64, Step)]) {
     for (time, step) in steps {
-        assert_eq!(next(run, at(*time)), *step, "at {time}: {:?}", run.state);
+        assert_eq!(next(run, &Timing::AWS, at(*time)), *step, "at {time}: {:?}", run.state);
     }
 }
 
 #[test]
 fn a_waiting_run_is_launched_at_its_time_unless_its_event_is_too_old() {
     let run = waiting(0, Wait::Event);
-    let old = "its event is more than 30 days old; a repetition of it could not be told";
+    let old = "its event is 30 days old, too old to be told from one that has run before";
     let launch = [(199, Step::Rest), (200, Step::Launch), (30 * DAY, Step::Launch)];
     for wait in [Wait::Event, Wait::Slot] {
         let run = waiting(0, wait);
         check(&run, &launch);
-        check(&run, &[(30 * DAY + 1, tell(Observed::Skipped, old)), (0, Step::Rest)]);
+        check(&run, &[(30 * DAY + 1, tell(Observed::Skipped, old))]);
+        // A ledger that forgets nothing can always tell.
+        assert_eq!(next(&run, &Timing::LOCAL, at(31 * DAY)), Step::Launch);
     }
     let mut impatient = run.clone();
     impatient.policy.starting_deadline = Some(secs(7200));
@@ -209,6 +211,16 @@ fn a_request_to_stop_comes_before_every_limit_but_not_before_the_truth() {
     check(&with_stop(with_state(ended(Verdict::Failed)), Cancelled), &[(DAY, Step::Done)]);
 }
 
+#[test]
+fn a_stop_by_a_limit_ends_the_launch_or_attempt_and_not_the_run() {
+    let mut again = with_stop(with_state(State::Started), StopCause::StartTimeout);
+    again.reopen_attempt(at(200));
+    check(&again, &[(199, Step::Rest), (200, Step::Launch)]);
+    let mut retried = with_stop(with_state(State::Running { since: at(0) }), StopCause::Timeout);
+    retried.open_attempt(at(200));
+    check(&retried, &[(199, Step::Rest), (200, Step::Launch)]);
+}
+
 /// A run whose present attempt ended so, after `attempts` attempts of `launches` launches.
 fn failed(ending: Ending, attempts: u32, launches: u32) -> Run {
     let mut run = waiting(if attempts == 1 { launches } else { 1 }, Wait::Launch);
@@ -239,6 +251,7 @@ fn only_the_failures_a_job_names_are_tried_again() {
         ("exit 1", exit(1)),
         ("exit 75", exit(75)),
         ("exit -181", exit(-181)),
+        ("oom, exit 0", oom(0)),
         ("out of memory", oom(137)),
         ("failed to start", Ending::FailedToStart),
         ("spot", Ending::SpotInterruption),
@@ -283,6 +296,7 @@ fn only_the_failures_a_job_names_are_tried_again() {
     exit 1          -       attempt -       -       -       -       -       attempt
     exit 75         -       attempt attempt -       -       -       -       attempt
     exit -181       -       attempt -       -       -       -       -       attempt
+    oom, exit 0     -       -       -       -       -       -       -       -
     out of memory   -       attempt -       attempt -       -       -       attempt
     failed to start launch  launch  launch  launch  launch  launch  launch  launch
     spot            -       -       -       -       attempt -       -       attempt
@@ -428,8 +442,11 @@ fn heard(run: &Run, attempt: u32, fact: &Fact, now: Timestamp) -> Run {
 fn driven(run: &Run, answer: usize, now: Timestamp) -> Run {
     let mut after = run.clone();
     let lease = now + Timing::AWS.lease;
-    let tell = |observed| heard(run, run.attempt(), &observation(observed), now);
-    match (next(run, now), &run.state) {
+    let tell = |observed| {
+        let fact = observation(observed, run.living_task());
+        heard(run, run.attempt(), &fact, now)
+    };
+    match (next(run, &Timing::AWS, now), &run.state) {
         (Step::Launch, _) => after.arm(request(), now, lease, "b"),
         (Step::Look { too_late: false }, _) => match launches_spent(run, now) {
             Some(_) => return tell(Observed::NotPlaced),
@@ -450,21 +467,23 @@ fn driven(run: &Run, answer: usize, now: Timestamp) -> Run {
             after = heard(&after, after.attempt(), &fact, now);
         }
         1 => after.refused("no capacity", after_refusal(&after, now)),
-        2 => after.wait_for_slot(now + Timing::AWS.remind_again),
+        2 => after.wait_for_slot(now, now + Timing::AWS.remind_again),
         // The answer is lost.
         _ => {}
     }
     after
 }
 
-/// The present launch's task, or that of a launch some numbers before; 0 is nobody's.
+/// The present launch's task, or that of a launch some numbers before; 0 is a stranger's.
 fn task(run: &Run, back: u32) -> String {
     let launch = run.launch().map_or(0, |launch| launch.number.saturating_sub(back));
-    format!("task/{}.{launch}", run.attempt())
+    let named = || format!("task/{}.{launch}", run.attempt());
+    run.living_task().filter(|_| back == 0).map_or_else(named, str::to_owned)
 }
 
-fn observation(observed: Observed) -> Fact {
-    Fact::Observed { observed, reason: "longshore saw it".to_owned() }
+fn observation(observed: Observed, task: Option<&str>) -> Fact {
+    let (task, reason) = (task.map(str::to_owned), "longshore saw it".to_owned());
+    Fact::Observed { observed, task, reason }
 }
 
 const OBSERVED: [Observed; 5] = [
@@ -502,8 +521,6 @@ fn happened(run: &Run, (kind, choice, number): (u8, usize, u64), now: Timestamp)
     let task = task(run, u32::from(kind == 4));
     match kind {
         0..3 => driven(run, choice, now),
-        // ECS has no news of a launch that never was.
-        3..8 if run.launch().is_none() => run.clone(),
         3 => heard(run, attempt, &Fact::Launched { task }, now),
         4..8 => {
             let fact = Fact::Seen(Sighting {
@@ -517,7 +534,11 @@ fn happened(run: &Run, (kind, choice, number): (u8, usize, u64), now: Timestamp)
             });
             heard(run, attempt, &fact, now)
         }
-        8 => heard(run, attempt, &observation(OBSERVED[choice % 5]), now),
+        8 => {
+            // The observer may have looked before the task was known.
+            let task = run.living_task().filter(|_| choice > 4);
+            heard(run, attempt, &observation(OBSERVED[choice % 5], task), now)
+        }
         _ => with_stop(run.clone(), CAUSES[choice % 4]),
     }
 }
@@ -569,5 +590,14 @@ proptest! {
             check_step(&run, &after)?;
             run = after;
         }
+        // Then all goes well: every attempt takes a launch, an exit, and what was in doubt before.
+        for _ in 0..12 {
+            now += SignedDuration::from_hours(1);
+            run = driven(&run, 0, now);
+            if matches!(rank(&run), 2 | 3) {
+                run = happened(&run, (5, 4, u64::MAX), now);
+            }
+        }
+        prop_assert!(run.verdict().is_some(), "it never ends: {:?}", run);
     }
 }

@@ -165,6 +165,14 @@ impl StopCause {
         }
     }
 
+    /// Whether it is a limit of the run's own, and not somebody's wish.
+    pub fn is_a_limit(self) -> bool {
+        match self {
+            Self::Timeout | Self::StartTimeout => true,
+            Self::Cancelled | Self::Replaced => false,
+        }
+    }
+
     /// The reason given to StopTask.
     pub fn to_reason(self) -> String {
         let text = match self {
@@ -258,7 +266,7 @@ fn ending_of(state: &TaskState, main: Option<&Container>) -> Ending {
     let code = main.and_then(|container| container.exit_code);
     let ran = state.started_at.is_some() || code.is_some();
     match &state.stop_code {
-        Some(StopCode::TaskFailedToStart) => Ending::FailedToStart,
+        Some(StopCode::TaskFailedToStart) if !ran => Ending::FailedToStart,
         Some(StopCode::SpotInterruption | StopCode::TerminationNotice) => Ending::SpotInterruption,
         Some(StopCode::UserInitiated) => {
             match state.stopped_reason.as_deref().and_then(StopCause::from_reason) {
@@ -270,6 +278,7 @@ fn ending_of(state: &TaskState, main: Option<&Container>) -> Ending {
         Some(StopCode::InfrastructureHealth) if code != Some(0) => Ending::InfrastructureHealth,
         Some(
             StopCode::InfrastructureHealth
+            | StopCode::TaskFailedToStart
             | StopCode::EssentialContainerExited
             | StopCode::Other(_),
         )
@@ -312,9 +321,16 @@ fn explain(
                 Some(_) | None => format!("failed to start: {stopped}"),
             }
         }
-        Ending::SpotInterruption => "Fargate Spot took the capacity back; add `spotInterruption` \
-                                     to `retry.on`, or `FARGATE` to `capacity`"
-            .to_owned(),
+        Ending::SpotInterruption => {
+            let end = match main.and_then(|container| container.exit_code) {
+                Some(code) => format!("container `{name}` ended with exit code {code}"),
+                None => format!("container `{name}` has no exit code"),
+            };
+            format!(
+                "Fargate Spot took the capacity back, {end}; `spotInterruption` in `retry.on` tries \
+                 again, `FARGATE` in `capacity` avoids it"
+            )
+        }
         Ending::InfrastructureHealth => {
             format!("the host under the task failed: {stopped}")
         }

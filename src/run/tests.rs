@@ -70,8 +70,9 @@ fn launched(task: &str) -> Fact {
     Fact::Launched { task: task.to_owned() }
 }
 
-fn observed(observed: Observed) -> Fact {
-    Fact::Observed { observed, reason: "longshore saw it".to_owned() }
+fn observed(observed: Observed, task: Option<&str>) -> Fact {
+    let (task, reason) = (task.map(str::to_owned), "longshore saw it".to_owned());
+    Fact::Observed { observed, task, reason }
 }
 
 fn after(run: &Run, fact: &Fact) -> Run {
@@ -149,10 +150,11 @@ fn the_main_containers_exit_code_is_the_verdict_and_the_reason_says_what_it_mean
 fn a_missing_exit_code_is_never_a_success() {
     let cannot = "CannotPullContainerError: not found";
     let (exited, failed) = ("EssentialContainerExited", "TaskFailedToStart");
-    let rows: [(&str, &str, &[Exit]); 7] = [
+    let rows: [(&str, &str, &[Exit]); 8] = [
         (failed, "ResourceInitializationError: no route", &[]),
         (failed, "Task failed to start", &[("proxy", None, ""), ("app", None, cannot)]),
         (failed, cannot, &[("app", None, cannot)]),
+        (failed, "Timeout waiting for network", &[("app", None, cannot)]),
         (exited, "over", &[("app", None, "ContainerRuntimeError: gone")]),
         (exited, "over", &[("proxy", Some(0), "")]),
         ("InfrastructureHealth", "Underlying host failed", &[("app", None, "")]),
@@ -161,8 +163,9 @@ fn a_missing_exit_code_is_never_a_success() {
     let rows = rows.map(|(code, reason, exits)| check(stopped(code, reason, exits), None));
     insta::assert_snapshot!(rows.concat(), @r"
     TaskFailedToStart [] -> Failed: failed to start: ResourceInitializationError: no route
-    TaskFailedToStart [null null] -> Failed: failed to start: Task failed to start: CannotPullContainerError: not found
+    TaskFailedToStart [null null] -> Failed: failed to start: CannotPullContainerError: not found
     TaskFailedToStart [null] -> Failed: failed to start: CannotPullContainerError: not found
+    TaskFailedToStart [null] -> Failed: failed to start: Timeout waiting for network: CannotPullContainerError: not found
     EssentialContainerExited [null] -> Failed: container `app` has no exit code, so this is no success: ContainerRuntimeError: gone
     EssentialContainerExited [0] -> Failed: ECS reports no container `app` and no exit code, so this is no success: over
     InfrastructureHealth [null] -> Failed: the host under the task failed: Underlying host failed
@@ -210,7 +213,7 @@ fn a_stop_is_told_by_who_asked_for_it() {
     UserInitiated [0] -> Cancelled: stopped by somebody ("Task stopped by bob"); container `app` ended with exit code 0
     UserInitiated [0] -> Cancelled: stopped by somebody ("longshore: timed out, says bob"); container `app` ended with exit code 0
     ServiceSchedulerInitiated [0] -> Cancelled: stopped by somebody ("Scaling activity"); container `app` ended with exit code 0
-    SpotInterruption [143] -> Failed: Fargate Spot took the capacity back; add `spotInterruption` to `retry.on`, or `FARGATE` to `capacity`
+    SpotInterruption [143] -> Failed: Fargate Spot took the capacity back, container `app` ended with exit code 143; `spotInterruption` in `retry.on` tries again, `FARGATE` in `capacity` avoids it
     InfrastructureHealth [1] -> Failed: the host under the task failed: Underlying host failed
     InfrastructureHealth [0] -> Succeeded: container `app` exited with code 0
     SomethingNew [0] -> Succeeded: container `app` exited with code 0
@@ -253,20 +256,24 @@ fn without_any_sign_only_a_single_container_is_the_main_one() {
         (vec![("a", Some(0), ""), ("b", Some(0), "")], News::Ended(Ending::NoExitCode)),
         (vec![], News::Ended(Ending::NoExitCode)),
     ] {
-        let state = stopped("EssentialContainerExited", "over", &exits);
-        assert_eq!(sighting(state, None).unwrap().news, news, "{exits:?}");
+        let mut state = stopped("EssentialContainerExited", "over", &exits);
+        assert_eq!(sighting(state.clone(), None).unwrap().news, news, "{exits:?}");
+        if exits.len() > 1 {
+            let two = json!([{ "name": "b" }, { "name": "a" }]);
+            state["overrides"] = json!({ "containerOverrides": two });
+            assert_eq!(sighting(state, None).unwrap().news, news, "{exits:?}");
+        }
     }
 }
 
 #[test]
 fn a_task_that_was_too_slow_to_start_may_be_launched_again_and_a_cancelled_one_not() {
-    for (cause, ending, verdict) in [
-        (StopCause::StartTimeout, Ending::FailedToStart, Verdict::Failed),
-        (
-            StopCause::Cancelled,
-            Ending::Stopped { cause: Some(StopCause::Cancelled) },
-            Verdict::Cancelled,
-        ),
+    let slow = "failed to start: longshore: did not start in time";
+    let cancelled = Ending::Stopped { cause: Some(StopCause::Cancelled) };
+    let never = "cancelled; container `app` had not started";
+    for (cause, ending, verdict, reason) in [
+        (StopCause::StartTimeout, Ending::FailedToStart, Verdict::Failed, slow),
+        (StopCause::Cancelled, cancelled, Verdict::Cancelled, never),
     ] {
         let mut state = stopped("UserInitiated", &cause.to_reason(), &[]);
         state["startedAt"] = Value::Null;
@@ -274,6 +281,7 @@ fn a_task_that_was_too_slow_to_start_may_be_launched_again_and_a_cancelled_one_n
         run.ask_to_stop(cause, None, at(50));
         let run = after(&run, &Fact::Seen(sighting(state, Some("app")).unwrap()));
         assert_eq!((&run.attempts[0].ending, run.verdict()), (&Some(ending), Some(verdict)));
+        assert_eq!(run.reason(), Some(reason));
     }
 }
 
@@ -327,6 +335,9 @@ fn long_texts_of_others_are_cut_between_characters() {
 fn run_in(name: &str) -> Run {
     let mut run = after(&armed(), &seen(T1, 5, News::Ended(Ending::FailedToStart)));
     run.reopen_attempt(at(60));
+    if name == "claimed" {
+        return claimed();
+    }
     if name == "launch again" {
         return run;
     }
@@ -335,10 +346,10 @@ fn run_in(name: &str) -> Run {
     match name {
         "launching" => {}
         "doubt" => run.refused("no capacity", at(120)),
-        "lost unseen" => run = after(&run, &observed(Observed::Lost)),
+        "lost unseen" => run = after(&run, &observed(Observed::Lost, None)),
         "started" => run = started,
         "running" => run = after(&started, &seen(T2, 6, News::Running)),
-        "lost" => run = after(&started, &observed(Observed::Lost)),
+        "lost" => run = after(&started, &observed(Observed::Lost, Some(T2))),
         "succeeded" => run = after(&started, &seen(T2, 6, exited(0))),
         "failed" => run = after(&started, &seen(T2, 6, exited(1))),
         other => unreachable!("{other}"),
@@ -385,8 +396,7 @@ fn table(states: &str, facts: &[(&str, Fact)]) -> String {
 
 #[test]
 fn every_news_of_a_task_can_follow_every_state() {
-    let all =
-        "launch again, launching, doubt, started, running, lost unseen, lost, succeeded, failed";
+    let all = "claimed, launch again, launching, doubt, started, running, lost unseen, lost, succeeded, failed";
     let facts = [
         ("launched", launched(T2)),
         ("pending", seen(T2, 7, News::Pending)),
@@ -397,6 +407,7 @@ fn every_news_of_a_task_can_follow_every_state() {
     ];
     insta::assert_snapshot!(table(all, &facts), @r"
     state         launched    pending     running     exited 0    exited 1    spot
+    claimed       (othertask) (othertask) (othertask) (othertask) (othertask) (othertask)
     launch again  (othertask) (othertask) (othertask) (othertask) (othertask) (othertask)
     launching     Started     Started     Running     Succeeded   Failed      Failed
     doubt         Started     Started     Running     Succeeded   Failed      Failed
@@ -434,6 +445,7 @@ fn every_news_of_a_task_can_follow_every_state() {
     ];
     insta::assert_snapshot!(table(all, &facts), @r"
     state         launched T1 running T1  exited T1   launched T9 running T9  exited T9
+    claimed       (othertask) (othertask) (othertask) (othertask) (othertask) (othertask)
     launch again  (late)      (late)      (late)      (othertask) (othertask) (othertask)
     launching     (late)      (late)      (late)      Started     Running     Succeeded
     doubt         (late)      (late)      (late)      Started     Running     Succeeded
@@ -447,24 +459,27 @@ fn every_news_of_a_task_can_follow_every_state() {
 }
 
 #[test]
-fn what_longshore_saw_itself_counts_only_for_a_run_without_a_task() {
-    let states = "launching, doubt, started, running, lost unseen, lost, succeeded";
+fn what_longshore_saw_itself_counts_only_while_it_can_still_be_true() {
+    let states = "launch again, launching, doubt, started, running, lost unseen, lost, succeeded";
     let facts = [
-        ("skipped", observed(Observed::Skipped)),
-        ("invalid", observed(Observed::Invalid)),
-        ("not placed", observed(Observed::NotPlaced)),
-        ("cancelled", observed(Observed::Cancelled)),
-        ("lost", observed(Observed::Lost)),
+        ("skipped", observed(Observed::Skipped, None)),
+        ("invalid", observed(Observed::Invalid, None)),
+        ("not placed", observed(Observed::NotPlaced, None)),
+        ("cancelled", observed(Observed::Cancelled, None)),
+        ("lost", observed(Observed::Lost, None)),
+        ("lost T2", observed(Observed::Lost, Some(T2))),
+        ("invalid T2", observed(Observed::Invalid, Some(T2))),
     ];
     insta::assert_snapshot!(table(states, &facts), @r"
-    state         skipped     invalid     not placed  cancelled   lost
-    launching     Skipped     Failed      Failed      Cancelled   Lost
-    doubt         Skipped     Failed      Failed      Cancelled   Lost
-    started       (late)      (late)      (late)      (late)      Lost
-    running       (late)      (late)      (late)      (late)      Lost
-    lost unseen   (ended)     (ended)     (ended)     (ended)     (ended)
-    lost          (ended)     (ended)     (ended)     (ended)     (ended)
-    succeeded     (ended)     (ended)     (ended)     (ended)     (ended)
+    state         skipped     invalid     not placed  cancelled   lost        lost T2     invalid T2
+    launch again  Skipped     Failed      Failed      Cancelled   Lost        (late)      (late)
+    launching     (late)      Failed      (late)      (late)      Lost        (late)      (late)
+    doubt         Skipped     Failed      Failed      Cancelled   Lost        (late)      (late)
+    started       (late)      (late)      (late)      (late)      (late)      Lost        (late)
+    running       (late)      (late)      (late)      (late)      (late)      Lost        (late)
+    lost unseen   (ended)     (ended)     (ended)     (ended)     (ended)     (ended)     (ended)
+    lost          (ended)     (ended)     (ended)     (ended)     (ended)     (ended)     (ended)
+    succeeded     (ended)     (ended)     (ended)     (ended)     (ended)     (ended)     (ended)
     ");
 }
 
@@ -498,7 +513,8 @@ fn lost_is_corrected_once_and_the_attempt_tells_the_truth_then() {
     let truth = after(&run_in("lost"), &seen(T2, 8, exited(1)));
     assert_eq!((truth.verdict(), truth.exit_code()), (Some(Verdict::Failed), Some(1)));
     assert_eq!(truth.reason(), Some("as ECS says"));
-    for fact in [seen(T2, 9, exited(0)), seen(T2, 0, exited(0)), observed(Observed::Lost)] {
+    for fact in [seen(T2, 9, exited(0)), seen(T2, 0, exited(0)), observed(Observed::Lost, Some(T2))]
+    {
         assert_eq!(apply(&truth, 1, &fact, at(99)), Applied::Ignored(Ignored::Ended));
     }
 }
@@ -565,9 +581,12 @@ fn every_launch_of_an_attempt_has_a_token_of_its_own_and_asks_for_the_same() {
 #[test]
 fn waiting_for_a_slot_does_not_count_as_a_launch() {
     let mut run = armed();
-    run.wait_for_slot(at(60));
+    run.wait_for_slot(at(10), at(60));
     assert!(run.waits_for_slot() && run.launch().is_none());
-    assert_eq!(run.due, Some(at(60)));
+    assert_eq!(
+        (&run.state, run.due),
+        (&State::Waiting { until: at(10), wait: Wait::Slot }, Some(at(60)))
+    );
     run.arm(request("other"), at(60), at(150), "b");
     assert_eq!((run.launch().unwrap().number, run.launch().unwrap().at), (1, at(60)));
     assert_eq!(run.request().unwrap().container, "app");
@@ -582,6 +601,7 @@ fn an_attempt_opened_again_keeps_its_launches_and_forgets_its_end() {
     let end = (&attempt.ending, attempt.exit_code, &attempt.reason, attempt.ended_at);
     assert_eq!(end, (&None, None, &None, None));
     assert_eq!(attempt.launches[0].refusal.as_deref(), Some("as ECS says"));
+    assert_eq!((run.task(), run.living_task()), (Some(T1), None));
 }
 
 #[test]

@@ -1,1 +1,5 @@
-//! x
+//! One test binary: the house as a whole, and the program as its users meet it.
+
+mod architecture;
+mod contracts;
+mod readme;

@@ -77,6 +77,14 @@ struct Supervisor {
     log: File,
 }
 
+/// Why a task's program does not run.
+enum NotStarted {
+    /// It could not be started.
+    Failed(String),
+    /// It was stopped before, with this reason.
+    Stopped(String),
+}
+
 /// How a task's program ended.
 struct End {
     code: Option<i32>,
@@ -98,7 +106,10 @@ impl Supervisor {
         };
         let (child, output) = match started {
             Ok(started) => started,
-            Err(reason) => return self.fail_to_start(&reason),
+            Err(NotStarted::Failed(reason)) => return self.fail_to_start(&reason),
+            Err(NotStarted::Stopped(reason)) => {
+                return self.finish(End { code: None, reason: None, stopped: Some(reason) });
+            }
         };
         let output = self.keep_output(output)?;
         self.step(LastStatus::Running, |state, now| {
@@ -116,29 +127,67 @@ impl Supervisor {
         self.finish(end)
     }
 
-    fn start_process(&self) -> Result<(Child, PipeReader), String> {
+    fn start_process(&self) -> Result<(Child, PipeReader), NotStarted> {
         let command = program::process(&self.order.request, &self.order.passed_variables);
-        let mut command = command.ok_or("the job has no command")?;
+        let mut command =
+            command.ok_or_else(|| NotStarted::Failed("the job has no command".to_owned()))?;
         // Its own process group, so that its children can be ended with it.
         command.process_group(0);
         let name = command.get_program().to_string_lossy().into_owned();
-        spawn(command).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => format!(
-                "CannotStartContainerError: exec: \"{name}\": executable file not found in $PATH"
-            ),
-            _ => format!("CannotStartContainerError: exec: \"{name}\": {error}"),
+        spawn(command).map_err(|error| {
+            NotStarted::Failed(match error.kind() {
+                io::ErrorKind::NotFound => format!(
+                    "CannotStartContainerError: exec: \"{name}\": executable file not found in $PATH"
+                ),
+                _ => format!("CannotStartContainerError: exec: \"{name}\": {error}"),
+            })
         })
     }
 
-    fn start_container(&self, engine: &str) -> Result<(Child, PipeReader), String> {
+    fn start_container(&self, engine: &str) -> Result<(Child, PipeReader), NotStarted> {
         let name = self.container_name();
         let request = &self.order.request;
         let create =
             program::create_container(engine, &name, request, &self.order.passed_variables);
-        run_quietly(create)?;
+        self.create(engine, create)?;
         let mut start = Command::new(engine);
         start.args(["start", "--attach", &name]).process_group(0);
-        spawn(start).map_err(|error| format!("CannotStartContainerError: {engine}: {error}"))
+        spawn(start).map_err(|error| {
+            NotStarted::Failed(format!("CannotStartContainerError: {engine}: {error}"))
+        })
+    }
+
+    /// Makes the container, which may pull its image for minutes; a stop ends that.
+    fn create(&self, engine: &str, mut create: Command) -> Result<(), NotStarted> {
+        let failed = |problem: &str| {
+            NotStarted::Failed(format!("CannotPullContainerError: {engine}: {problem}"))
+        };
+        create.process_group(0);
+        let (mut child, mut output) = spawn(create).map_err(|error| failed(&error.to_string()))?;
+        let group = pid_of(&child);
+        // Read beside the waiting: an engine that prints more than a pipe holds must not hang.
+        let told = thread::spawn(move || {
+            let mut text = String::new();
+            output.read_to_string(&mut text).map(|_| text).unwrap_or_default()
+        });
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) if status.success() => return Ok(()),
+                Ok(Some(_)) => {
+                    let told = told.join().unwrap_or_default();
+                    let last = told.lines().rev().find(|line| !line.trim().is_empty());
+                    return Err(failed(last.unwrap_or("it gave no reason")));
+                }
+                Ok(None) => {}
+                Err(error) => return Err(failed(&error.to_string())),
+            }
+            if let Ok(Some(reason)) = self.stop_reason() {
+                signal_group(group, Signal::KILL);
+                drop(child.wait());
+                return Err(NotStarted::Stopped(reason));
+            }
+            thread::sleep(STOP_POLL);
+        }
     }
 
     fn container_name(&self) -> String {
@@ -171,11 +220,18 @@ impl Supervisor {
         output: JoinHandle<()>,
     ) -> Result<End, SupervisorError> {
         let group = pid_of(&child);
-        let (status, stopped) = self.wait(&mut child, |signal| signal_group(group, signal))?;
+        let mut status = None;
+        let stopped = self.wait(
+            || {
+                status = child.try_wait()?;
+                Ok(status.is_some())
+            },
+            |signal| signal_group(group, signal),
+        )?;
         // What the program left behind ends with it, as in a container.
         signal_group(group, Signal::KILL);
         drain(output);
-        Ok(End { code: Some(exit_code(status)), reason: None, stopped })
+        Ok(End { code: status.map(exit_code), reason: None, stopped })
     }
 
     fn watch_container(
@@ -185,39 +241,42 @@ impl Supervisor {
         output: JoinHandle<()>,
     ) -> Result<End, SupervisorError> {
         let name = self.container_name();
-        let (_, stopped) = self.wait(&mut child, |signal| {
-            let signal = if signal == Signal::TERM { "TERM" } else { "KILL" };
-            let mut kill = Command::new(engine);
-            kill.args(["kill", "--signal", signal, &name]);
-            drop(run_quietly(kill));
-        })?;
+        let inspect = || -> Value {
+            let mut inspect = Command::new(engine);
+            inspect.args(["inspect", "--format", "{{json .State}}", &name]);
+            let text = run_quietly(inspect).ok();
+            text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+        };
+        let stopped = self.wait(
+            // `start --attach` may end before its container does, when the engine restarts.
+            || Ok(child.try_wait()?.is_some() && inspect()["Running"] != true),
+            |signal| {
+                let signal = if signal == Signal::TERM { "TERM" } else { "KILL" };
+                let mut kill = Command::new(engine);
+                kill.args(["kill", "--signal", signal, &name]);
+                drop(run_quietly(kill));
+            },
+        )?;
         drain(output);
-        let mut inspect = Command::new(engine);
-        inspect.args(["inspect", "--format", "{{json .State}}", &name]);
-        let state: Value = run_quietly(inspect)
-            .ok()
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default();
+        let end = container_end(&inspect(), stopped);
         let mut remove = Command::new(engine);
         remove.args(["rm", "--force", &name]);
         drop(run_quietly(remove));
-        Ok(container_end(&state, stopped))
+        Ok(end)
     }
 
-    /// Waits for the end; when asked to stop, SIGTERM, and SIGKILL after the stop timeout.
+    /// Waits for the end; when asked to stop, SIGTERM, and SIGKILL after the stop timeout. Returns
+    /// the reason it was stopped for.
     fn wait(
         &self,
-        child: &mut Child,
+        mut is_over: impl FnMut() -> io::Result<bool>,
         signal: impl Fn(Signal),
-    ) -> Result<(ExitStatus, Option<String>), SupervisorError> {
+    ) -> Result<Option<String>, SupervisorError> {
         let stop_timeout = Duration::from_secs(program::stop_timeout_secs(&self.order.request));
         let mut stopped: Option<String> = None;
         let mut kill_at: Option<Instant> = None;
         let mut ask_at = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait()? {
-                return Ok((status, stopped));
-            }
+        while !is_over()? {
             if stopped.is_none() && Instant::now() >= ask_at {
                 // A ledger that does not answer now is asked again; the task goes on.
                 stopped = self.stop_reason().unwrap_or_default();
@@ -233,6 +292,7 @@ impl Supervisor {
             }
             thread::sleep(POLL);
         }
+        Ok(stopped)
     }
 
     fn stop_reason(&self) -> Result<Option<String>, LedgerError> {
@@ -322,16 +382,14 @@ fn spawn(mut command: Command) -> io::Result<(Child, PipeReader)> {
 /// Runs an engine's command to its end; its output, or its complaint.
 fn run_quietly(mut command: Command) -> Result<String, String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("CannotStartContainerError: {program}: {error}"))?;
+    let output =
+        command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let complaint = String::from_utf8_lossy(&output.stderr);
     let last = complaint.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    Err(format!("CannotPullContainerError: {program}: {last}"))
+    Err(format!("{program}: {last}"))
 }
 
 /// What the engine's `inspect` says of a container that is over.

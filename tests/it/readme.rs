@@ -1,0 +1,156 @@
+//! Keeps the documents true: what the README says is printed is printed, every key of jobs.yaml is
+//! in its reference, every link leads somewhere.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap()
+}
+
+/// The blocks of one language in a Markdown text.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("```{language}\n");
+    text.split(fence.as_str()).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// A text with every digit of a clock, duration and task id made 0.
+fn timeless(text: &str) -> String {
+    text.lines()
+        .map(|line| match line.split_once("  ") {
+            // `  09:14:09.000  running`: the second field, after the indent, is a time.
+            Some(("", rest)) if rest.starts_with(|c: char| c.is_ascii_digit()) => {
+                let words = rest.split_once("  ").unwrap_or((rest, "")).1;
+                let id = words.strip_prefix("task     ").is_some();
+                if id { "task\n".to_owned() } else { format!("{words}\n") }
+            }
+            _ => {
+                let ran = line.split(", ran ").next().unwrap_or_default();
+                format!("{ran}\n")
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn the_first_command_prints_what_the_readme_shows() {
+    let readme = read("README.md");
+    let command = blocks(&readme, "sh")[0].trim();
+    assert_eq!(command, "cargo run --no-default-features -- local events/s3-object-created.json");
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = folder.path().join("ledger.db");
+    let run = || {
+        let output = Command::new(env!("CARGO_BIN_EXE_longshore"))
+            .current_dir(root())
+            .args(["local", "events/s3-object-created.json", "--ledger"])
+            .arg(&ledger)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        (stdout.replace(ledger.to_str().unwrap(), ".longshore/longshore.db"), stderr)
+    };
+    let shown = blocks(&readme, "text");
+    let (stdout, stderr) = run();
+    // The task's own output goes to standard error, and stands among the rest on a terminal.
+    let (own, story): (Vec<&str>, Vec<&str>) =
+        shown[0].lines().partition(|line| line.starts_with("inspect-upload |"));
+    assert_eq!(timeless(&stdout), timeless(&story.join("\n")));
+    assert!(own.len() > 3);
+    for line in own {
+        assert!(stderr.contains(line), "{line}\nis not in\n{stderr}");
+    }
+    let (stdout, _) = run();
+    assert!(stdout.ends_with(shown[1]), "{stdout}");
+}
+
+#[test]
+fn every_example_of_jobs_yaml_passes_its_check() {
+    for file in ["README.md"] {
+        let text = read(file);
+        let examples = blocks(&text, "yaml");
+        assert!(!examples.is_empty());
+        for example in examples {
+            let reading = longshore::jobs::read(example.as_bytes(), jiff::Timestamp::now());
+            assert_eq!(reading.problems, [], "{example}");
+        }
+    }
+}
+
+#[test]
+fn every_command_in_the_readme_s_table_works() {
+    let readme = read("README.md");
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = folder.path().join("ledger.db");
+    let rows = readme.lines().filter_map(|line| {
+        let command = line.strip_prefix("| ")?.split("| `longshore ").nth(1)?;
+        command.split('`').next()
+    });
+    let mut count = 0;
+    for command in rows {
+        count += 1;
+        let verb = command.split(' ').next().unwrap();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_longshore"));
+        program.current_dir(root()).args(command.split(' '));
+        if ["local", "runs", "show", "logs"].contains(&verb) {
+            // The rows before `show` have not run the job it asks for.
+            let mut first = Command::new(env!("CARGO_BIN_EXE_longshore"));
+            first.args(["local", "events/s3-object-created.json", "--ledger"]).arg(&ledger);
+            assert!(first.current_dir(root()).output().unwrap().status.success());
+            program.arg("--ledger").arg(&ledger);
+        }
+        let output = program.output().unwrap();
+        assert!(output.status.success(), "{command}: {output:?}");
+    }
+    assert_eq!(count, 6);
+}
+
+#[test]
+fn every_key_of_jobs_yaml_is_in_its_reference() {
+    fn keys(value: &serde_json::Value, found: &mut Vec<String>) {
+        if let Some(object) = value.as_object() {
+            if let Some(properties) = object.get("properties").and_then(|p| p.as_object()) {
+                found.extend(properties.keys().cloned());
+            }
+            object.values().for_each(|value| keys(value, found));
+        } else if let Some(list) = value.as_array() {
+            list.iter().for_each(|value| keys(value, found));
+        }
+    }
+    let reference = read("docs/jobs.md");
+    let mut found = Vec::new();
+    keys(&longshore::jobs::schema(), &mut found);
+    assert!(found.len() > 50, "{}", found.len());
+    for key in found {
+        let named = reference.contains(&format!("`{key}`"))
+            || reference.contains(&format!(".{key}`"))
+            || reference.contains(&format!("`{key}: "))
+            || reference.contains(&format!("{{ {key}: "));
+        assert!(named, "docs/jobs.md does not explain `{key}`");
+    }
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let mut links = 0;
+    for file in ["README.md", "ARCHITECTURE.md", "docs/jobs.md", "docs/local.md"] {
+        let folder = root().join(file).parent().unwrap().to_owned();
+        for link in read(file).split("](").skip(1) {
+            let target = link.split(')').next().unwrap();
+            if target.starts_with("http") {
+                continue;
+            }
+            links += 1;
+            assert!(folder.join(target).exists(), "{file} links to {target}");
+        }
+    }
+    assert!(links > 5, "{links}");
+}
