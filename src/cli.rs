@@ -1,7 +1,7 @@
 //! The command line: a file for each verb. They print; what happens is decided elsewhere.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -98,18 +98,16 @@ enum Verb {
         /// Which shell.
         shell: clap_complete::Shell,
     },
-    /// Watch over one task. longshore starts it by itself.
-    #[command(name = SUPERVISE_VERB, hide = true)]
-    Supervise {
-        /// The ledger's file.
-        ledger: PathBuf,
-        /// The task's ARN.
-        task: String,
-    },
 }
 
 /// Runs the command line and returns the process's exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let [_, verb, ledger, task] = arguments.as_slice()
+        && verb == SUPERVISE_VERB
+    {
+        return supervise(Path::new(ledger), &task.to_string_lossy()).into();
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -129,6 +127,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Watches over one task. Not a verb: longshore starts it by itself, and nobody reads its output.
+fn supervise(ledger: &Path, task: &str) -> Exit {
+    match crate::ecs::local::supervise(ledger, task) {
+        Ok(()) => Exit::Good,
+        Err(_) => Exit::Environment,
+    }
+}
+
 fn run(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.verb {
         Verb::Check => check::run(&cli.common),
@@ -143,9 +149,6 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
             clap_complete::generate(*shell, &mut Cli::command(), "longshore", &mut script);
             output::print_text(&String::from_utf8_lossy(&script))
         }
-        Verb::Supervise { ledger, task } => crate::ecs::local::supervise(ledger, task)
-            .map(|()| Exit::Good)
-            .map_err(|error| Failure::environment(error.to_string())),
     }
 }
 

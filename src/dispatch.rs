@@ -11,7 +11,7 @@ use crate::backend::{Backend, PortError};
 use crate::ecs::{Ecs, RunTaskError};
 use crate::event::{Event, Observed, Reminder};
 use crate::jobs::{Job, Jobs, Match, RunSpec, TaskRequest, Unwanted, WhenFull};
-use crate::ledger::{self, Claim, Ledger, Saved, Slot};
+use crate::ledger::{self, Claim, Filter, Ledger, Saved, Slot};
 use crate::policy::{self, Step};
 use crate::queue::Queue;
 use crate::run::{Applied, Attempt, Fact, Run, State, StopCause, Wait, apply};
@@ -333,7 +333,7 @@ async fn slot<L: Ledger, E: Ecs, Q: Queue>(
             );
             run = tell(backend, run, Observed::Skipped, reason).await?;
         }
-        WhenFull::Replace => replace(backend, &run, &holders, invocation.now).await?,
+        WhenFull::Replace => run = replace(backend, run, &holders, invocation.now).await?,
         WhenFull::Skip | WhenFull::Wait => {
             info!(run = %run.id, job = %run.job, "waits for a slot");
         }
@@ -341,13 +341,22 @@ async fn slot<L: Ledger, E: Ecs, Q: Queue>(
     Ok(Admission::Denied(Box::new(run)))
 }
 
-/// Stops the oldest run among the holders.
+/// Makes room for the newest run: older ones that wait go, and of those at work the oldest. A run
+/// that is older than all of these goes itself.
 async fn replace<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
-    run: &Run,
+    run: Run,
     holders: &[String],
     now: Timestamp,
-) -> Result<(), PortError> {
+) -> Result<Run, PortError> {
+    let by = Some(run.id.to_string());
+    let waiting =
+        Filter { job: Some(run.job.clone()), waiting_for_slot: true, ..Filter::default() };
+    for waiter in backend.ledger.list(&waiting).await? {
+        if is_older(&waiter, &run) {
+            stop::ask_to_stop(backend, &waiter.id, StopCause::Replaced, by.clone(), now).await?;
+        }
+    }
     let mut oldest: Option<Run> = None;
     for holder in holders {
         let Some(id) = holder.rsplit_once('/').and_then(|(id, _)| id.parse().ok()) else {
@@ -356,17 +365,27 @@ async fn replace<L: Ledger, E: Ecs, Q: Queue>(
         let Some(held) = backend.ledger.load(&id).await? else { continue };
         // One that is asked already makes room; a second need not go.
         if held.stop.is_some() && held.verdict().is_none() {
-            return Ok(());
+            return Ok(run);
         }
-        if oldest.as_ref().is_none_or(|oldest| held.created_at < oldest.created_at) {
+        if oldest.as_ref().is_none_or(|oldest| is_older(&held, oldest)) {
             oldest = Some(held);
         }
     }
-    if let Some(oldest) = oldest {
-        let by = Some(run.id.to_string());
-        stop::ask_to_stop(backend, &oldest.id, StopCause::Replaced, by, now).await?;
+    match oldest {
+        Some(oldest) if is_older(&oldest, &run) => {
+            stop::ask_to_stop(backend, &oldest.id, StopCause::Replaced, by, now).await?;
+            Ok(run)
+        }
+        Some(newer) => {
+            let reason = format!("replaced by {} before it had a task", newer.id);
+            tell(backend, run, Observed::Cancelled, reason).await
+        }
+        None => Ok(run),
     }
-    Ok(())
+}
+
+fn is_older(run: &Run, than: &Run) -> bool {
+    (run.created_at, &run.id) < (than.created_at, &than.id)
 }
 
 /// Keeps the task that ECS has for the present launch.

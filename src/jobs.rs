@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::JobName;
 
+mod check_templates;
 pub mod fargate;
 mod limits;
 mod matching;
@@ -348,7 +349,7 @@ impl JobEntry {
         for (parameter, declared) in &self.parameters {
             declared.check(&at.key("parameters").key(parameter), parameter, problems);
         }
-        let written = self.triggers.len();
+        let kinds = check_templates::kinds(&self.triggers);
         let triggers: Vec<Trigger> = self
             .triggers
             .into_iter()
@@ -389,10 +390,7 @@ impl JobEntry {
                 concurrency: settings.concurrency,
             },
         };
-        // What a template may use follows from the triggers, so those must be right.
-        if job.triggers.len() == written {
-            request::check_templates(&job, &at.key("task"), problems);
-        }
+        check_templates::check_templates(&job, &kinds, &at.key("task"), problems);
         job.check(at, problems);
         Some(job)
     }

@@ -20,7 +20,7 @@ use crate::ledger::{Filter, Ledger, LedgerError};
 use crate::policy::Timing;
 use crate::queue::local::{LocalQueue, Received};
 use crate::queue::{Message, Queue, QueueName};
-use crate::record::{RecordError, record};
+use crate::record::{RecordError, Recorded, record};
 use crate::run::{Run, StopCause};
 use crate::stop::ask_to_stop;
 use crate::sweep::{sweep, visit};
@@ -88,12 +88,13 @@ impl Local {
     }
 
     /// Records a task state or an observation, as a function that a rule invoked would.
-    pub async fn record(&self, event: &Event) -> Result<(), RecordError> {
-        record(&self.backend, event, Timestamp::now()).await.map(drop)
+    pub async fn record(&self, event: &Event) -> Result<Recorded, RecordError> {
+        record(&self.backend, event, Timestamp::now()).await
     }
 
     /// One turn: every message that is there, and every run whose time has come.
     pub async fn turn(&self) -> Result<(), PortError> {
+        self.backend.ecs.tend(Timestamp::now())?;
         self.handle(QueueName::States).await?;
         self.handle(QueueName::Events).await?;
         sweep(&self.backend, &self.jobs, Timestamp::now()).await?;
@@ -183,7 +184,7 @@ impl Local {
                     other => Failure::Refused(other.to_string()),
                 })
             }
-            QueueName::States => self.record(event).await.map_err(|error| match error {
+            QueueName::States => self.record(event).await.map(drop).map_err(|error| match error {
                 RecordError::Port(error) => Failure::Port(error),
                 other => Failure::Refused(other.to_string()),
             }),

@@ -56,7 +56,11 @@ pub(super) fn load(path: &Path) -> Result<Jobs, Failure> {
 /// The problems as a person reads them.
 pub(super) fn report(path: &Path, source: &str, problems: &[Problem]) -> String {
     let name = path.display().to_string();
-    render(problems, &name, source, std::io::stderr().is_terminal())
+    let mut text = render(problems, &name, source, std::io::stderr().is_terminal());
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
 }
 
 /// `jobs.yaml has 3 problems`.

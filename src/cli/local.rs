@@ -22,7 +22,7 @@ use crate::ecs::local::Runtime;
 use crate::event::{self, Delivery, Event};
 use crate::identity::RunId;
 use crate::local::{Local, Settings, default_ledger};
-use crate::record::RecordError;
+use crate::record::{RecordError, Recorded};
 use crate::run::Run;
 
 /// How often the world is looked at while tasks run.
@@ -60,6 +60,8 @@ struct Refusal {
 /// What the events came to.
 #[derive(Default)]
 struct Tally {
+    /// Task states that were taken in.
+    recorded: usize,
     ids: Vec<RunId>,
     /// Those that had ended before.
     before: Vec<RunId>,
@@ -67,6 +69,22 @@ struct Tally {
     duplicates: usize,
     /// What nobody wants or nobody can read.
     rejected: Vec<String>,
+}
+
+impl Tally {
+    /// Notes what became of a task state.
+    fn note(&mut self, recorded: &Recorded) {
+        let problem = match recorded {
+            Recorded::Changed(_) | Recorded::Ignored(_) => {
+                self.recorded += 1;
+                return;
+            }
+            Recorded::Foreign => "the task is not one of this namespace's",
+            Recorded::UnknownRun => "the task's run is not in this ledger",
+            Recorded::UnknownStatus => "the task's last status is not one of ECS's",
+        };
+        self.rejected.push(problem.to_owned());
+    }
 }
 
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
@@ -94,6 +112,7 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
         Format::Json => output::print_aside(&first),
     }
     // What an earlier command left behind comes first.
+    let left = open_runs(&local).await?;
     local.settle().await?;
     let mut tally = submit(&local, arrivals).await?;
     for refusal in refusals {
@@ -101,7 +120,7 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
         tally.rejected.push(format!("{}: {}", refusal.file, refusal.unreadable));
     }
     if arguments.events.is_empty() {
-        tally.ids = open_runs(&local).await?;
+        tally.ids = left;
     }
     for reason in &tally.rejected {
         output::complain(&printable(reason));
@@ -143,7 +162,7 @@ async fn submit(local: &Local, arrivals: Vec<Arrival>) -> Result<Tally, Failure>
     for Arrival { event } in arrivals {
         if matches!(event, Event::TaskState(_) | Event::Observation(_)) {
             match local.record(&event).await {
-                Ok(()) => {}
+                Ok(recorded) => tally.note(&recorded),
                 Err(RecordError::Port(error)) => return Err(error.into()),
                 Err(error @ RecordError::Misdirected(_)) => tally.rejected.push(error.to_string()),
             }
@@ -382,6 +401,8 @@ fn summary(tally: &Tally) -> String {
     let runs = |count: usize| if count == 1 { "1 run".to_owned() } else { format!("{count} runs") };
     match (tally.started, tally.duplicates) {
         (0, 0) if !tally.ids.is_empty() => format!("{} followed to the end", runs(tally.ids.len())),
+        (0, 0) if tally.recorded > 0 => format!("{} task states recorded", tally.recorded),
+        (0, 0) if !tally.rejected.is_empty() => "nothing started".to_owned(),
         (0, 0) => "nothing started: no job wants this event".to_owned(),
         (0, before) => format!("nothing started: {} of this event exist already", runs(before))
             .replace("1 run of this event exist ", "1 run of this event exists "),

@@ -101,7 +101,7 @@ async fn follow(local: &Local, run: &Run, tail: &mut Tail) -> Result<Exit, Failu
     }
 }
 
-/// Prints a log as it is: it is the user's own program that speaks.
+/// Prints a log as it is, byte for byte: it is the user's own program that speaks.
 fn print(bytes: &[u8]) -> Result<Exit, Failure> {
-    output::print_text(&String::from_utf8_lossy(bytes))
+    output::print_bytes(bytes)
 }

@@ -17,10 +17,18 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default();
 pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const BOLD: Style = Style::new().bold();
 
-/// Prints text on standard output.
+/// Prints text on standard output, its colours only on a terminal.
 pub(super) fn print_text(text: &str) -> Result<Exit, Failure> {
-    let mut stdout = anstream::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    print(anstream::stdout().lock(), text.as_bytes())
+}
+
+/// Prints bytes on standard output as they are.
+pub(super) fn print_bytes(bytes: &[u8]) -> Result<Exit, Failure> {
+    print(io::stdout().lock(), bytes)
+}
+
+fn print(mut stdout: impl io::Write, bytes: &[u8]) -> Result<Exit, Failure> {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::environment(format!("cannot print: {error}")))
         }

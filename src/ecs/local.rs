@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -29,6 +29,9 @@ mod supervisor;
 
 pub use program::Runtime;
 pub use supervisor::supervise;
+
+/// How long a task may be without a supervisor before it gets another.
+const SUPERVISOR_WAIT: SignedDuration = SignedDuration::from_secs(1);
 
 /// The hidden verb that makes our own program a supervisor.
 pub const SUPERVISE_VERB: &str = "supervise-task";
@@ -66,6 +69,27 @@ impl LocalEcs {
     /// Where the output of a task goes.
     pub fn log_file(&self, task: &str) -> PathBuf {
         log_file(self.database.path(), task)
+    }
+
+    /// Gives a supervisor to every task that was accepted by somebody who went away before there
+    /// was one. Two supervisors are no harm: one of them takes the task, the other ends.
+    pub fn tend(&self, now: Timestamp) -> Result<(), LedgerError> {
+        let states: Vec<String> = self.database.with(|sqlite| {
+            sqlite
+                .prepare_cached("SELECT state FROM tasks WHERE supervised = 0")?
+                .query_map([], |row| row.get(0))?
+                .collect()
+        })?;
+        for state in states {
+            let Ok(state) = serde_json::from_str::<TaskState>(&state) else { continue };
+            let age = state.created_at.map(|created| now.duration_since(created));
+            if age.is_some_and(|age| age > SUPERVISOR_WAIT) {
+                self.start_supervisor(&state.task_arn).map_err(|error| {
+                    LedgerError::Unavailable(format!("cannot start a supervisor: {error}"))
+                })?;
+            }
+        }
+        Ok(())
     }
 
     fn start_supervisor(&self, task: &str) -> std::io::Result<()> {
@@ -204,7 +228,6 @@ impl Ecs for LocalEcs {
             Some((_, supervised)) => supervised,
             None => false,
         };
-        // Two supervisors are no harm: one of them takes the task, the other ends.
         if !supervised && let Err(error) = self.start_supervisor(&task) {
             let reason = format!("the task's supervisor could not be started: {error}");
             return Err(RunTaskError::Unknown(reason));

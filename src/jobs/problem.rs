@@ -82,7 +82,6 @@ impl Problem {
         }
     }
 
-    /// Sorts by position; problems of the whole file come first.
     /// Finds the text at fault by the path, unless it is known: the value there, or the innermost
     /// one around it that was written.
     pub(crate) fn locate(&mut self, tree: &Node) {
@@ -95,6 +94,7 @@ impl Problem {
         });
     }
 
+    /// Sorts by position; problems of the whole file come first.
     pub(crate) fn position(&self) -> Option<(usize, usize)> {
         self.span.as_ref().map(|span| (span.start, span.end))
     }

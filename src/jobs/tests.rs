@@ -116,6 +116,7 @@ fn every_problem_is_told_in_one_pass_with_its_place_and_remedy() {
         "8:23 jobs.report.triggers[1].s3.bucket: `Up` is no bucket name",
         "12:15 jobs.report.task.memory: Fargate has no memory 3072 with cpu 256",
         "13:25 jobs.report.task.command[2]: puts `key` into a string",
+        "13:25 jobs.report.task.command[2]: for schedule events: this event has no value for `key`",
         "14:35 jobs.report.task.environment.DB_PASSWORD: `DB_PASSWORD` looks like a secret",
         "14:48 jobs.report.task.environment.1A: `1A` is no name of an environment variable",
         "15:27 jobs.report.concurrency.limit: is 0, must be from 1 to 500",

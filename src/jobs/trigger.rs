@@ -111,6 +111,11 @@ pub fn named_after(
 }
 
 impl TriggerEntry {
+    /// Whether it means objects in S3.
+    pub(super) fn is_s3(&self) -> bool {
+        self.s3.is_some()
+    }
+
     /// Checks the entry; `None` when it has an error.
     pub(super) fn check(
         self,

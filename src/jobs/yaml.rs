@@ -1,23 +1,24 @@
 //! Exists because a mistake can only be pointed at in a tree that remembers where each value was written.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
+use super::problem::Problem;
 
-use crate::jobs::problem::{Problem, line_column};
+mod build;
+mod path;
+mod source;
+
+pub use path::{Path, Segment};
 
 /// The largest source that is read, in bytes.
-pub const MAX_BYTES: usize = 1024 * 1024;
+pub const BYTES_MAX: usize = 1024 * 1024;
 /// How deep lists and mappings may be nested.
-pub const MAX_DEPTH: usize = 64;
+pub const DEPTH_MAX: usize = 64;
 /// How many values a document may have, keys included.
-pub const MAX_NODES: usize = 100_000;
+pub const NODES_MAX: usize = 100_000;
 
 /// How many problems are reported at once.
-pub const MAX_PROBLEMS: usize = 200;
+pub const PROBLEMS_MAX: usize = 200;
 
 pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 pub(crate) const MERGE_KEY: &str = "<<";
@@ -84,6 +85,11 @@ impl Node {
         }
     }
 
+    /// Whether this itself was not left out after a problem.
+    pub(crate) fn is_read(&self) -> bool {
+        self.value != Value::Unread
+    }
+
     /// Whether this or anything in it was left out after a problem.
     pub(crate) fn has_unread(&self) -> bool {
         match &self.value {
@@ -93,87 +99,6 @@ impl Node {
             Value::Unread => true,
         }
     }
-}
-
-/// One step from a value to a value in it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Segment {
-    /// To the value under a key of a mapping.
-    Key(String),
-    /// To an item of a list, counted from 0.
-    Index(usize),
-}
-
-/// The way from the top of the document to a value, such as `jobs.report.triggers[1].s3.bucket`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Path(Vec<Segment>);
-
-impl Path {
-    /// The path of the document itself.
-    pub fn root() -> Self {
-        Self::default()
-    }
-
-    /// The path of the value under `key`.
-    #[must_use]
-    pub fn key(&self, key: impl Into<String>) -> Self {
-        self.join(Segment::Key(key.into()))
-    }
-
-    /// The path of an item, counted from 0.
-    #[must_use]
-    pub fn index(&self, index: usize) -> Self {
-        self.join(Segment::Index(index))
-    }
-
-    fn join(&self, segment: Segment) -> Self {
-        self.0.iter().cloned().chain([segment]).collect()
-    }
-
-    /// The steps from the top.
-    pub fn segments(&self) -> &[Segment] {
-        &self.0
-    }
-
-    /// Whether this is `other` or a value in it.
-    pub fn starts_with(&self, other: &Self) -> bool {
-        self.0.starts_with(&other.0)
-    }
-
-    /// Whether this is the document itself.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl FromIterator<Segment> for Path {
-    fn from_iter<I: IntoIterator<Item = Segment>>(segments: I) -> Self {
-        Self(segments.into_iter().collect())
-    }
-}
-
-impl fmt::Display for Path {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, segment) in self.0.iter().enumerate() {
-            match segment {
-                Segment::Index(index) => write!(f, "[{index}]")?,
-                Segment::Key(key) => {
-                    let dot = if position == 0 { "" } else { "." };
-                    if is_word(key) {
-                        write!(f, "{dot}{key}")?;
-                    } else {
-                        write!(f, "{dot}{key:?}")?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn is_word(key: &str) -> bool {
-    let is_plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-    !key.is_empty() && key.chars().all(is_plain)
 }
 
 /// Turns the bytes of a file into text.
@@ -203,357 +128,18 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Problem> {
 /// Reads the one document in `source`. What can be passed over is reported and left out of the
 /// tree; without a tree, the last problem says why.
 pub fn parse(source: &str) -> (Option<Node>, Vec<Problem>) {
-    let mut builder = Builder::new(source);
-    match builder.build() {
-        Ok(root) => (Some(root), builder.problems),
+    let mut problems = Vec::new();
+    match build::build(source, &mut problems) {
+        Ok(root) => (Some(root), problems),
         Err(problem) => {
-            builder.problems.push(problem);
-            (None, builder.problems)
+            problems.push(problem);
+            (None, problems)
         }
-    }
-}
-
-struct Builder<'s> {
-    source: &'s str,
-    /// The byte offset of each character: the parser counts characters.
-    offsets: Vec<usize>,
-    frames: Vec<Frame>,
-    root: Option<Node>,
-    nodes: usize,
-    problems: Vec<Problem>,
-}
-
-/// A list or mapping that is still open.
-struct Frame {
-    span: Range<usize>,
-    children: Children,
-}
-
-enum Children {
-    Items(Vec<Node>),
-    Entries { entries: Vec<(Node, Node)>, key: Option<(Node, Fate)>, seen: BTreeMap<String, usize> },
-}
-
-/// What becomes of an entry, decided when its key is read.
-#[derive(Clone, Copy)]
-enum Fate {
-    Keep,
-    Unread,
-    Drop,
-}
-
-impl<'s> Builder<'s> {
-    fn new(source: &'s str) -> Self {
-        Self {
-            source,
-            offsets: Vec::new(),
-            frames: Vec::new(),
-            root: None,
-            nodes: 0,
-            problems: Vec::new(),
-        }
-    }
-
-    fn build(&mut self) -> Result<Node, Problem> {
-        if self.source.len() > MAX_BYTES {
-            let message = format!("the file has {} bytes", self.source.len());
-            return Err(Problem::error(Path::root(), message)
-                .remedy(format!("keep it to {MAX_BYTES} bytes")));
-        }
-        let text = self.source.strip_prefix(BYTE_ORDER_MARK);
-        let text = text.unwrap_or(self.source);
-        let base = self.source.len() - text.len();
-        if text.starts_with(BYTE_ORDER_MARK) {
-            let problem = Problem::error(Path::root(), "the file has two byte order marks");
-            return Err(problem.remedy("save the file as UTF-8 without a mark").at(base..base));
-        }
-        self.offsets = text.char_indices().map(|(at, _)| base + at).collect();
-        for event in Parser::new_from_str(text) {
-            let (event, span) = event.map_err(|error| self.explain(&error))?;
-            self.accept(event, self.byte(span.start.index())..self.byte(span.end.index()))?;
-        }
-        match self.root.take() {
-            Some(root) if !(root.is_null() && root.span.is_empty()) => Ok(root),
-            _ => Err(Problem::error(Path::root(), "the file is empty")
-                .remedy("write at least one `key: value`")),
-        }
-    }
-
-    fn byte(&self, index: usize) -> usize {
-        let end = self.source.len();
-        self.offsets.get(index).copied().unwrap_or(end)
-    }
-
-    fn accept(&mut self, event: Event<'_>, span: Range<usize>) -> Result<(), Problem> {
-        match event {
-            Event::DocumentStart(_) if self.root.is_some() => {
-                let problem = Problem::error(Path::root(), "the file has more than one document");
-                return Err(problem.remedy("keep one: remove this and what follows").at(span));
-            }
-            Event::Alias(_) => {
-                let name = self.source.get(span.clone()).unwrap_or_default();
-                let message = format!("is the alias `{name}`: aliases are not supported");
-                self.report(message, WRITE_OUT, span.clone())?;
-                self.add(Node { span, value: Value::Unread })?;
-            }
-            Event::Scalar(text, style, anchor, tag) => {
-                let span = self.report_properties(span, anchor, tag.as_ref())?;
-                let plain = style == ScalarStyle::Plain;
-                let value = match tag {
-                    // How the tag would have changed the value is not known.
-                    Some(_) => Value::Unread,
-                    None => Value::Scalar { text: text.into_owned(), plain },
-                };
-                let span = self.trim(span, style, &value);
-                self.add(Node { span, value })?;
-            }
-            Event::SequenceStart(anchor, tag) => {
-                let children = Children::Items(Vec::new());
-                self.open(span, anchor, tag.as_ref(), children)?;
-            }
-            Event::MappingStart(anchor, tag) => {
-                let children =
-                    Children::Entries { entries: Vec::new(), key: None, seen: BTreeMap::new() };
-                self.open(span, anchor, tag.as_ref(), children)?;
-            }
-            Event::SequenceEnd | Event::MappingEnd => self.close(&span)?,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn open(
-        &mut self,
-        span: Range<usize>,
-        anchor: usize,
-        tag: Option<&Cow<'_, Tag>>,
-        children: Children,
-    ) -> Result<(), Problem> {
-        let span = self.report_properties(span, anchor, tag)?;
-        if self.frames.len() >= MAX_DEPTH {
-            let problem = Problem::error(Path::root(), "the file is nested too deep");
-            return Err(problem.remedy(format!("keep to {MAX_DEPTH} levels")).at(span));
-        }
-        self.frames.push(Frame { span, children });
-        Ok(())
-    }
-
-    fn close(&mut self, end: &Range<usize>) -> Result<(), Problem> {
-        let Some(Frame { span, children }) = self.frames.pop() else {
-            return Ok(());
-        };
-        let (value, last) = match children {
-            Children::Items(items) => {
-                let last = items.last().map(|item| item.span.end);
-                (Value::Sequence(items), last)
-            }
-            Children::Entries { entries, .. } => {
-                let last = entries.last().map(|(_, value)| value.span.end);
-                (Value::Mapping(entries), last)
-            }
-        };
-        // Without a closing bracket the end is only noticed at the next token.
-        let end = match last {
-            Some(last) if end.is_empty() => last,
-            _ => end.end,
-        };
-        self.add(Node { span: span.start..end.max(span.start), value })
-    }
-
-    fn add(&mut self, node: Node) -> Result<(), Problem> {
-        self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            let problem = Problem::error(Path::root(), "the file has too many values");
-            return Err(problem.remedy(format!("keep to {MAX_NODES}")).at(node.span));
-        }
-        match self.frames.last_mut().map(|frame| &mut frame.children) {
-            None => self.add_root(node)?,
-            Some(Children::Items(items)) => items.push(node),
-            Some(Children::Entries { entries, key, seen }) => match key.take() {
-                None => {
-                    let span = node.span.clone();
-                    let (fate, fault) = judge_key(&node, seen, self.source);
-                    *key = Some((node, fate));
-                    if let Some((message, remedy)) = fault {
-                        self.report(message, remedy, span)?;
-                    }
-                }
-                Some((name, Fate::Keep)) => entries.push((name, node)),
-                Some((name, Fate::Unread)) => {
-                    let value = Value::Unread;
-                    entries.push((name, Node { value, ..node }));
-                }
-                Some((_, Fate::Drop)) => {}
-            },
-        }
-        Ok(())
-    }
-
-    fn add_root(&mut self, node: Node) -> Result<(), Problem> {
-        let before = self.source.get(..node.span.start).unwrap_or_default();
-        let indent = before.rsplit('\n').next().unwrap_or_default();
-        if indent.contains('\t') && indent.trim().is_empty() {
-            return Err(tab_problem(node.span.start - indent.len()..node.span.start));
-        }
-        self.root = Some(node);
-        Ok(())
-    }
-
-    /// Where the next value belongs.
-    fn path(&self) -> Path {
-        let segments = self.frames.iter().filter_map(|frame| match &frame.children {
-            Children::Items(items) => Some(Segment::Index(items.len())),
-            Children::Entries { key, .. } => {
-                let (name, _) = key.as_ref()?;
-                Some(Segment::Key(name.text()?.to_owned()))
-            }
-        });
-        segments.collect()
-    }
-
-    fn report(&mut self, message: String, remedy: &str, span: Range<usize>) -> Result<(), Problem> {
-        let problem = Problem::error(self.path(), message);
-        self.problems.push(problem.remedy(remedy).at(span));
-        if self.problems.len() < MAX_PROBLEMS { Ok(()) } else { Err(too_many_problems()) }
-    }
-
-    /// Reports `&anchor` and `!tag`, which the parser counts as part of the value, and returns
-    /// the span without them.
-    fn report_properties(
-        &mut self,
-        span: Range<usize>,
-        anchor: usize,
-        tag: Option<&Cow<'_, Tag>>,
-    ) -> Result<Range<usize>, Problem> {
-        let mut start = span.start;
-        for _ in 0..usize::from(anchor != 0) + usize::from(tag.is_some()) {
-            let rest = self.source.get(start..).unwrap_or_default();
-            let ends = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}');
-            let word = rest.split(ends).next().unwrap_or_default();
-            let place = start..start + word.len();
-            if word.starts_with('&') {
-                let message = format!("has the anchor `{word}`: anchors are not supported");
-                self.report(message, WRITE_OUT, place)?;
-            } else {
-                let message = format!("has the tag `{word}`: tags are not supported");
-                let remedy = "remove it, and quote the value to make it a string";
-                self.report(message, remedy, place)?;
-            }
-            let after = rest.get(word.len()..).unwrap_or_default();
-            start += rest.len() - after.trim_start().len();
-        }
-        Ok(start.min(span.end)..span.end)
-    }
-
-    /// Takes what the parser adds to a scalar (a bracket, a comment, blank lines) off its span.
-    fn trim(&self, span: Range<usize>, style: ScalarStyle, value: &Value) -> Range<usize> {
-        let written = self.source.get(span.clone()).unwrap_or_default();
-        let length = match (style, value) {
-            (ScalarStyle::Plain, Value::Scalar { text, .. }) if text.is_empty() => 0,
-            (ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted, _) => quoted_length(written),
-            _ => written.trim_end().len(),
-        };
-        span.start..span.start + length
-    }
-
-    fn explain(&self, error: &ScanError) -> Problem {
-        let start = self.byte(error.marker().index());
-        let rest = self.source.get(start..).unwrap_or_default();
-        let width = rest.chars().next().map_or(0, char::len_utf8);
-        let info = error.info();
-        if info.starts_with("tab") || info.contains(" tab") {
-            return tab_problem(self.find_tab(start));
-        }
-        let (message, remedy) = match info {
-            _ if info.contains("unknown anchor") => ("aliases are not supported", WRITE_OUT),
-            _ if info.contains(" tag") || info.contains("handle wasn't declared") => {
-                ("tags are not supported", "remove it")
-            }
-            _ if info.contains("mapping values are not allowed") => {
-                (info, "indent this key like the one above, or quote a value that contains `: `")
-            }
-            _ if info.contains("unexpected character") => (info, "put the value in quotes"),
-            _ if info.contains("quoted scalar") => (info, "check the quotes"),
-            _ if info.contains("unprintable") => (info, "remove it"),
-            _ => (info, "check the indentation, brackets and quotes here and on the line above"),
-        };
-        Problem::error(Path::root(), format!("not valid YAML: {message}"))
-            .remedy(remedy)
-            .at(start..start + width)
-    }
-
-    /// The first indentation with a tab, from the line at `start` on: the parser may name the
-    /// value before it instead.
-    fn find_tab(&self, start: usize) -> Range<usize> {
-        let (before, _) = self.source.split_at_checked(start).unwrap_or_default();
-        let mut at = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let rest = self.source.get(at..).unwrap_or_default();
-        for line in rest.split_inclusive('\n') {
-            let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
-            if line.get(..indent).is_some_and(|indent| indent.contains('\t')) {
-                return at..at + indent;
-            }
-            at += line.len();
-        }
-        start..start
     }
 }
 
 pub(crate) fn too_many_problems() -> Problem {
     Problem::error(Path::root(), "the file has more problems").remedy("correct these first")
-}
-
-fn tab_problem(span: Range<usize>) -> Problem {
-    Problem::error(Path::root(), "not valid YAML: a tab is used for indentation")
-        .remedy("indent with spaces")
-        .at(span)
-}
-
-/// Decides on the entry of `key`; with message and remedy when it is at fault.
-fn judge_key(
-    key: &Node,
-    seen: &mut BTreeMap<String, usize>,
-    source: &str,
-) -> (Fate, Option<(String, &'static str)>) {
-    match &key.value {
-        Value::Unread => (Fate::Drop, None),
-        Value::Sequence(_) | Value::Mapping(_) => {
-            let remedy = "write a name, or quote it if it begins with `{` or `[`";
-            let message = "has a list or mapping as a key".to_owned();
-            (Fate::Drop, Some((message, remedy)))
-        }
-        Value::Scalar { text, plain: true } if text == MERGE_KEY => {
-            let message = "is a merge key: merge keys are not supported".to_owned();
-            (Fate::Unread, Some((message, WRITE_OUT)))
-        }
-        Value::Scalar { text, .. } => match seen.get(text) {
-            Some(first) => {
-                let (line, _) = line_column(source, *first);
-                let message = format!("is given twice, first on line {line}");
-                (Fate::Drop, Some((message, "keep one of them")))
-            }
-            None => {
-                seen.insert(text.clone(), key.span.start);
-                (Fate::Keep, None)
-            }
-        },
-    }
-}
-
-fn quoted_length(written: &str) -> usize {
-    let mut chars = written.char_indices().peekable();
-    let Some((_, quote)) = chars.next() else {
-        return 0;
-    };
-    while let Some((at, c)) = chars.next() {
-        let doubled = c == '\'' && chars.peek().is_some_and(|(_, next)| *next == c);
-        if (quote == '"' && c == '\\') || (quote == '\'' && doubled) {
-            chars.next();
-        } else if c == quote {
-            return at + 1;
-        }
-    }
-    written.len()
 }
 
 #[cfg(test)]
@@ -677,15 +263,15 @@ mod tests {
     #[test]
     fn sizes_are_limited() {
         let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        check(&deep(MAX_DEPTH), &[]);
-        check(&deep(MAX_DEPTH + 1), &["\"[\" the file is nested too deep: keep to 64 levels"]);
+        check(&deep(DEPTH_MAX), &[]);
+        check(&deep(DEPTH_MAX + 1), &["\"[\" the file is nested too deep: keep to 64 levels"]);
         check(
-            &format!("# {}", "x".repeat(MAX_BYTES)),
+            &format!("# {}", "x".repeat(BYTES_MAX)),
             &["the file has 1048578 bytes: keep it to 1048576 bytes"],
         );
-        check(&format!("[{}]", "x,".repeat(MAX_NODES - 1)), &[]);
+        check(&format!("[{}]", "x,".repeat(NODES_MAX - 1)), &[]);
         check(
-            &format!("[{}]", "x,".repeat(MAX_NODES + 1)),
+            &format!("[{}]", "x,".repeat(NODES_MAX + 1)),
             &["\"x\" the file has too many values: keep to 100000"],
         );
     }

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
@@ -17,6 +18,8 @@ const APPLICATION_ID: i32 = 0x4c53_4852;
 const SCHEMA_VERSION: i32 = 1;
 /// How long to wait for another process's transaction.
 const BUSY_WAIT: Duration = Duration::from_secs(15);
+/// How long to pause where SQLite does not wait by itself.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 const SCHEMA: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -55,6 +58,7 @@ const SCHEMA: &str = "
         UNIQUE (cluster, token)
     ) STRICT;
     CREATE INDEX tasks_started_by ON tasks (started_by);
+    CREATE INDEX tasks_unsupervised ON tasks (arn) WHERE supervised = 0;
 ";
 
 /// An open file.
@@ -66,7 +70,7 @@ pub struct Database {
 
 impl Database {
     /// Opens the file, or makes it; refuses one that is damaged, foreign, newer, or another
-    /// namespace's.
+    /// namespace's, and leaves it as it is.
     pub fn open(path: &Path, namespace: &Namespace) -> Result<Self, LedgerError> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| {
@@ -74,27 +78,46 @@ impl Database {
                 LedgerError::Unavailable(format!("cannot make the folder {folder}: {error}"))
             })?;
         }
-        let database = Self::connect(path)?;
-        database.prepare(namespace).map_err(|error| in_file(path, error))?;
-        Ok(database)
+        let prepare = || {
+            let database = Self::connect(path)?;
+            if database.inspect(namespace)? == Found::Ours {
+                database.configure()?;
+                return Ok(database);
+            }
+            database.configure()?;
+            database.create(namespace)?;
+            Ok(database)
+        };
+        prepare().map_err(|error| in_file(path, error))
     }
 
     /// Opens a file that [`Database::open`] has prepared.
     pub fn reopen(path: &Path) -> Result<Self, LedgerError> {
-        Self::connect(path)
+        let database = Self::connect(path).map_err(|error| in_file(path, error))?;
+        database.configure()?;
+        Ok(database)
     }
 
     fn connect(path: &Path) -> Result<Self, LedgerError> {
-        let connect = || {
-            let connection = Connection::open(path)?;
-            connection.busy_timeout(BUSY_WAIT)?;
-            connection.pragma_update(None, "journal_mode", "wal")?;
-            // An acknowledged write survives a power cut.
-            connection.pragma_update(None, "synchronous", "full")?;
-            Ok(connection)
-        };
-        let connection = connect().map_err(|error| in_file(path, from_sqlite(error)))?;
+        let connection = Connection::open(path).map_err(from_sqlite)?;
+        connection.busy_timeout(BUSY_WAIT).map_err(from_sqlite)?;
         Ok(Self { connection: Mutex::new(connection), path: path.to_owned() })
+    }
+
+    fn configure(&self) -> Result<(), LedgerError> {
+        let give_up_at = Instant::now() + BUSY_WAIT;
+        self.with(|sqlite| {
+            // SQLite does not wait by itself for whoever changes the journal at the same moment.
+            while let Err(error) = sqlite.pragma_update(None, "journal_mode", "wal") {
+                let busy = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+                if !busy || Instant::now() > give_up_at {
+                    return Err(error);
+                }
+                thread::sleep(BUSY_PAUSE);
+            }
+            // An acknowledged write survives a power cut.
+            sqlite.pragma_update(None, "synchronous", "full")
+        })
     }
 
     /// Where the file lies.
@@ -102,55 +125,65 @@ impl Database {
         &self.path
     }
 
-    fn prepare(&self, namespace: &Namespace) -> Result<(), LedgerError> {
+    /// Makes the tables, unless another process just did.
+    fn create(&self, namespace: &Namespace) -> Result<(), LedgerError> {
         self.transaction(|sqlite| {
-            let id: i32 = sqlite.pragma_query_value(None, "application_id", |row| row.get(0))?;
-            let version: i32 = sqlite.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            if version(sqlite)? != (0, 0) {
+                return Ok(());
+            }
+            sqlite.execute_batch(SCHEMA)?;
+            sqlite.pragma_update(None, "application_id", APPLICATION_ID)?;
+            sqlite.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            sqlite.execute(
+                "INSERT INTO meta (name, value) VALUES ('namespace', ?1)",
+                [namespace.as_str()],
+            )?;
+            Ok(())
+        })?;
+        // Whoever made them may have been another namespace.
+        self.inspect(namespace).map(drop)
+    }
+
+    /// Looks at what is there, without changing it.
+    fn inspect(&self, namespace: &Namespace) -> Result<Found, LedgerError> {
+        let refuse = |reason: String| Err(LedgerError::Unusable(reason));
+        let (found, tables) = self.with(|sqlite| {
+            // One snapshot: another process may be making the tables right now.
+            let sqlite = sqlite.unchecked_transaction()?;
             let tables: i64 =
                 sqlite.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-            match (id, version) {
-                (0, 0) if tables == 0 => {
-                    sqlite.execute_batch(SCHEMA)?;
-                    sqlite.pragma_update(None, "application_id", APPLICATION_ID)?;
-                    sqlite.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-                    sqlite.execute(
-                        "INSERT INTO meta (name, value) VALUES ('namespace', ?1)",
-                        [namespace.as_str()],
-                    )?;
-                    return Ok(Ok(()));
-                }
-                (APPLICATION_ID, SCHEMA_VERSION) => {}
-                (APPLICATION_ID, other) => {
-                    return Ok(Err(format!(
-                        "it has schema {other} and this longshore reads {SCHEMA_VERSION}: use \
-                         another longshore, or another --ledger"
-                    )));
-                }
-                _ => {
-                    return Ok(Err("it is not a ledger of longshore: name another file with \
-                                   --ledger"
-                        .to_owned()));
-                }
+            Ok((version(&sqlite)?, tables))
+        })?;
+        match found {
+            (0, 0) if tables == 0 => return Ok(Found::Nothing),
+            (APPLICATION_ID, SCHEMA_VERSION) => {}
+            (APPLICATION_ID, other) => {
+                return refuse(format!(
+                    "it has schema {other} and this longshore reads {SCHEMA_VERSION}: use another \
+                     longshore, or another --ledger"
+                ));
             }
-            let check: String = sqlite.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-            if check != "ok" {
-                return Ok(Err(format!(
-                    "it is damaged ({check}): restore a copy, or move it away to begin anew"
-                )));
+            _ => {
+                let reason = "it is not a ledger of longshore: name another file with --ledger";
+                return refuse(reason.to_owned());
             }
-            let owner: Option<String> = sqlite
-                .query_row("SELECT value FROM meta WHERE name = 'namespace'", [], |row| row.get(0))
-                .optional()?;
-            Ok(match owner {
-                Some(owner) if owner == namespace.as_str() => Ok(()),
-                Some(owner) => Err(format!(
-                    "it belongs to the namespace `{owner}`: say --namespace {owner}, or name \
-                     another file with --ledger"
-                )),
-                None => Err("it does not say whose it is: move it away to begin anew".to_owned()),
-            })
-        })?
-        .map_err(LedgerError::Unusable)
+        }
+        let (check, owner): (String, Option<String>) = self.with(|sqlite| {
+            let check = sqlite.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            let owner = "SELECT value FROM meta WHERE name = 'namespace'";
+            Ok((check, sqlite.query_row(owner, [], |row| row.get(0)).optional()?))
+        })?;
+        match owner {
+            _ if check != "ok" => refuse(format!(
+                "it is damaged ({check}): restore a copy, or move it away to begin anew"
+            )),
+            Some(owner) if owner == namespace.as_str() => Ok(Found::Ours),
+            Some(owner) => refuse(format!(
+                "it belongs to the namespace `{owner}`: say --namespace {owner}, or name another \
+                 file with --ledger"
+            )),
+            None => refuse("it does not say whose it is: move it away to begin anew".to_owned()),
+        }
     }
 
     /// Reads, or writes one statement.
@@ -181,6 +214,23 @@ impl Database {
         // A panic while it was held left no transaction open: that rolls back when dropped.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a file holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// A ledger of this namespace.
+    Ours,
+    /// Nothing yet.
+    Nothing,
+}
+
+/// Whose file it is, and which schema it has.
+fn version(sqlite: &Connection) -> rusqlite::Result<(i32, i32)> {
+    Ok((
+        sqlite.pragma_query_value(None, "application_id", |row| row.get(0))?,
+        sqlite.pragma_query_value(None, "user_version", |row| row.get(0))?,
+    ))
 }
 
 /// What a person or a retry can do about an error of SQLite's.

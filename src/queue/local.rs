@@ -39,6 +39,15 @@ impl LocalQueue {
         now: Timestamp,
         hidden: SignedDuration,
     ) -> Result<Option<Received>, LedgerError> {
+        // Looked for without the write lock first: mostly there is nothing.
+        let some = self.database.with(|sqlite| {
+            sqlite
+                .prepare_cached("SELECT 1 FROM messages WHERE queue = ?1 AND visible_at <= ?2")?
+                .exists(params![queue.as_str(), now.as_microsecond()])
+        })?;
+        if !some {
+            return Ok(None);
+        }
         self.database.transaction(|sqlite| {
             sqlite
                 .prepare_cached(

@@ -196,6 +196,7 @@ fn a_full_job_lets_its_runs_wait_skip_or_replace() {
 fn waiting_runs_never_overlap_even_across_processes() {
     let (project, events) = crowd("wait");
     let running = events.map(|event| project.start(&["local", "-o", "json", &event]));
+    wait_for("the first task", || project.lines("marker") > 0);
     wait_for("all three", || count(&project, "open") == 3);
     project.write("gate", "");
     for running in running {
@@ -289,8 +290,7 @@ fn a_killed_command_leaves_its_task_running_and_the_next_one_follows_it() {
     let first = project.start(&["local", &event]);
     wait_for("the task", || project.lines("marker") == 1);
     first.kill();
-    let status = |runs: &[Value]| runs.iter().map(|run| run["status"].clone()).collect::<Vec<_>>();
-    assert_eq!(status(&project.runs()), ["Running"]);
+    wait_for("news of the task", || project.runs()[0]["status"] == "Running");
 
     let second = project.start(&["local", "-o", "json", &event]);
     project.write("gate", "");

@@ -1,5 +1,8 @@
 //! One test binary: the house as a whole, and the program as its users meet it.
 
 mod architecture;
+mod cli;
 mod contracts;
+mod local;
+mod program;
 mod readme;

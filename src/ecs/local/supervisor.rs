@@ -247,9 +247,16 @@ impl Supervisor {
             let text = run_quietly(inspect).ok();
             text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
         };
+        let mut state = Value::Null;
         let stopped = self.wait(
-            // `start --attach` may end before its container does, when the engine restarts.
-            || Ok(child.try_wait()?.is_some() && inspect()["Running"] != true),
+            || {
+                if child.try_wait()?.is_none() {
+                    return Ok(false);
+                }
+                // `start --attach` may end before its container does, when the engine restarts.
+                state = inspect();
+                Ok(state["Running"] != true)
+            },
             |signal| {
                 let signal = if signal == Signal::TERM { "TERM" } else { "KILL" };
                 let mut kill = Command::new(engine);
@@ -258,7 +265,7 @@ impl Supervisor {
             },
         )?;
         drain(output);
-        let end = container_end(&inspect(), stopped);
+        let end = container_end(&state, stopped);
         let mut remove = Command::new(engine);
         remove.args(["rm", "--force", &name]);
         drop(run_quietly(remove));
