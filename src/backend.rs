@@ -7,7 +7,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::policy::Timing;
 use crate::queue::{Message, Queue, QueueError};
 use crate::run::Run;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// The ports the use cases work on.
 #[derive(Clone, Debug)]
@@ -43,6 +43,16 @@ impl<L: Ledger, E: Ecs, Q: Queue> Backend<L, E, Q> {
     pub(crate) async fn remind(&self, run: &Run, delay: SignedDuration) -> Result<(), PortError> {
         let reminder = Reminder { run: run.id.clone(), attempt: run.attempt() };
         Ok(self.queue.send(&Message::Reminder(reminder), delay).await?)
+    }
+
+    /// Reminds dispatch of a run at `time`.
+    pub(crate) async fn remind_at(
+        &self,
+        run: &Run,
+        time: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), PortError> {
+        self.remind(run, time.duration_since(now).max(SignedDuration::ZERO)).await
     }
 
     /// Tells record what ECS will not.

@@ -4,17 +4,18 @@
 //! called with a token that follows from run, attempt and launch. So whatever is left half done
 //! is done again by whoever comes next: the redelivered message, or sweep's reminder.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tracing::{info, warn};
 
 use crate::backend::{Backend, PortError};
 use crate::ecs::{Ecs, RunTaskError};
 use crate::event::{Event, Observed, Reminder};
-use crate::jobs::{Job, Jobs, Match, RunSpec, TaskRequest, Unwanted, WhenFull};
-use crate::ledger::{self, Claim, Filter, Ledger, Saved, Slot};
+use crate::identity::Holder;
+use crate::jobs::{Concurrency, Job, Jobs, Match, RunSpec, TaskRequest, Unwanted, WhenFull};
+use crate::ledger::{self, Claim, Filter, Ledger, Saved, Slot, Updated};
 use crate::policy::{self, Step};
 use crate::queue::Queue;
-use crate::run::{Applied, Attempt, Fact, Run, State, StopCause, Wait, apply};
+use crate::run::{Applied, Attempt, Fact, Ignored, Run, State, StopCause, Wait, apply};
 use crate::stop;
 
 /// One invocation: its time and its name.
@@ -87,7 +88,7 @@ async fn start<L: Ledger, E: Ecs, Q: Queue>(
     if policy::next(&run, &backend.timing, invocation.now) == Step::Launch
         && let Ok(request) = request(backend, wanted.job, &run)
     {
-        arm(backend, &mut run, request, invocation);
+        arm(backend, wanted.job, &mut run, request, invocation);
     }
     match backend.ledger.claim(&run).await? {
         Claim::Won => {
@@ -103,7 +104,9 @@ async fn start<L: Ledger, E: Ecs, Q: Queue>(
         }
     }
     let run = match run.state {
-        State::Launching { .. } => launch(backend, wanted.job, run, true, invocation).await?,
+        State::Launching { .. } => {
+            launch(backend, wanted.job, run, Call::First, invocation).await?
+        }
         State::Waiting { .. } | State::Started | State::Running { .. } | State::Ended { .. } => {
             drive(backend, jobs, run, invocation).await?
         }
@@ -189,12 +192,20 @@ async fn launch_anew<L: Ledger, E: Ecs, Q: Queue>(
         Ok(request) => request,
         Err(reason) => return tell(backend, run, Observed::Invalid, reason).await,
     };
-    arm(backend, &mut run, request, invocation);
+    arm(backend, job, &mut run, request, invocation);
     match backend.ledger.save(&mut run).await? {
-        Saved::Done => launch(backend, job, run, true, invocation).await,
-        // Somebody else is at it.
-        Saved::Outdated => Ok(run),
+        Saved::Done => launch(backend, job, run, Call::First, invocation).await,
+        Saved::Outdated => left_to_others(backend, run).await,
     }
+}
+
+/// Somebody else is at it: the run as they left it.
+async fn left_to_others<L: Ledger, E, Q>(
+    backend: &Backend<L, E, Q>,
+    run: Run,
+) -> Result<Run, PortError> {
+    let stored = backend.ledger.load(&run.id).await?;
+    Ok(stored.unwrap_or(run))
 }
 
 /// Calls RunTask once more with the present launch's token, in the place of whoever held it.
@@ -204,16 +215,20 @@ async fn repeat<L: Ledger, E: Ecs, Q: Queue>(
     mut run: Run,
     invocation: Invocation<'_>,
 ) -> Result<Run, PortError> {
-    let (State::Launching { first_try, .. }, Some(job)) = (&run.state, jobs.get(run.job.as_str()))
-    else {
-        // The token can still be used to find out, but the slot's limit went with the job: look.
-        return look(backend, jobs, run, true, invocation).await;
+    let Some(job) = jobs.get(run.job.as_str()) else {
+        // Somebody took the job away: its task is looked for, and not started any more.
+        return match find(backend, &run).await? {
+            Some(task) => adopt(backend, run, &task, invocation.now).await,
+            None => tell_lost(backend, run).await,
+        };
     };
-    let lease = invocation.now + backend.timing.lease;
-    run.hold(*first_try, lease, invocation.nonce);
+    if job.policy.concurrency.is_some() {
+        run.take_slot();
+    }
+    run.hold(invocation.now + backend.timing.lease, invocation.nonce);
     match backend.ledger.save(&mut run).await? {
-        Saved::Done => launch(backend, job, run, false, invocation).await,
-        Saved::Outdated => Ok(run),
+        Saved::Done => launch(backend, job, run, Call::Again, invocation).await,
+        Saved::Outdated => left_to_others(backend, run).await,
     }
 }
 
@@ -225,28 +240,19 @@ async fn look<L: Ledger, E: Ecs, Q: Queue>(
     too_late: bool,
     invocation: Invocation<'_>,
 ) -> Result<Run, PortError> {
-    let Some(request) = run.request() else { return Ok(run) };
-    let started_by = run.started_by(&backend.namespace).to_string();
-    let found = backend.ecs.list_started_by(&request.cluster, &started_by).await?;
-    let earlier: Vec<&str> = run
-        .attempts
-        .last()
-        .into_iter()
-        .flat_map(|attempt| &attempt.launches)
-        .filter_map(|launch| launch.task.as_deref())
-        .collect();
-    let task = found.iter().find(|task| !earlier.contains(&task.as_str())).cloned();
-    if let Some(task) = task {
+    if let Some(task) = find(backend, &run).await? {
         return adopt(backend, run, &task, invocation.now).await;
     }
     if too_late {
-        let reason = "RunTask was called, its answer is not known, and too much time went by to \
-                      learn whether a task ran; look for it in ECS before you run the job again";
-        return tell(backend, run, Observed::Lost, reason.to_owned()).await;
+        return tell_lost(backend, run).await;
     }
     if run.stop.is_some() {
         let reason = "cancelled before it had a task".to_owned();
         return tell(backend, run, Observed::Cancelled, reason).await;
+    }
+    // Whoever armed this launch may still call RunTask: with the same token that is one task.
+    if run.launch_is_unanswered() {
+        return repeat(backend, jobs, run, invocation).await;
     }
     match policy::launches_spent(&run, invocation.now) {
         Some(reason) => tell(backend, run, Observed::NotPlaced, reason).await,
@@ -254,15 +260,48 @@ async fn look<L: Ledger, E: Ecs, Q: Queue>(
     }
 }
 
-/// Calls RunTask for a launch that is armed and ours; a `fresh` one for the first time.
+/// The task of the present attempt that no launch of it knows yet.
+async fn find<L, E: Ecs, Q>(
+    backend: &Backend<L, E, Q>,
+    run: &Run,
+) -> Result<Option<String>, PortError> {
+    let (Some(attempt), Some(request)) = (run.attempts.last(), run.request()) else {
+        return Ok(None);
+    };
+    let started_by = run.started_by(&backend.namespace).to_string();
+    let found = backend.ecs.list_started_by(&request.cluster, &started_by).await?;
+    let is_known =
+        |task: &String| attempt.launches.iter().any(|launch| launch.task.as_ref() == Some(task));
+    Ok(found.into_iter().find(|task| !is_known(task)))
+}
+
+async fn tell_lost<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    run: Run,
+) -> Result<Run, PortError> {
+    let reason = "RunTask was called, its answer is not known, and whether a task ran cannot be \
+                  learned any more; look for it in ECS before you run the job again";
+    tell(backend, run, Observed::Lost, reason.to_owned()).await
+}
+
+/// Which call of RunTask with one token it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    /// The first.
+    First,
+    /// One more: the first may have started a task.
+    Again,
+}
+
+/// Calls RunTask for a launch that is armed and ours.
 async fn launch<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     job: &Job,
     run: Run,
-    fresh: bool,
+    call: Call,
     invocation: Invocation<'_>,
 ) -> Result<Run, PortError> {
-    let run = match slot(backend, job, run, fresh, invocation).await? {
+    let run = match slot(backend, job, run, call, invocation).await? {
         Admission::Granted(run) => *run,
         Admission::Denied(run) => return Ok(*run),
     };
@@ -275,6 +314,10 @@ async fn launch<L: Ledger, E: Ecs, Q: Queue>(
         }
         Err(RunTaskError::Refused(reason)) => {
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), reason, "launch refused");
+            refuse(backend, run, &reason, invocation.now).await
+        }
+        Err(RunTaskError::Invalid(reason)) if call == Call::Again => {
+            // The first call may have been valid, and have started a task.
             refuse(backend, run, &reason, invocation.now).await
         }
         Err(RunTaskError::Invalid(reason)) => {
@@ -300,45 +343,81 @@ async fn slot<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     job: &Job,
     run: Run,
-    fresh: bool,
+    call: Call,
     invocation: Invocation<'_>,
 ) -> Result<Admission, PortError> {
     let Some(concurrency) = job.policy.concurrency else {
         return Ok(Admission::Granted(Box::new(run)));
     };
-    let holder = run.slot_holder(run.attempt());
-    let holders = match backend.ledger.acquire(&job.name, &holder, concurrency.limit).await? {
+    let holders = match acquire(backend, &run, concurrency).await? {
         Slot::Held => return Ok(Admission::Granted(Box::new(run))),
         Slot::Full(holders) => holders,
     };
     let due = invocation.now + backend.timing.remind_again;
-    let waiting = ledger::update(&backend.ledger, &run.id, |stored| {
-        let ours = stored.owner == run.owner && matches!(stored.state, State::Launching { .. });
-        match (ours, fresh) {
-            (true, true) => stored.wait_for_slot(invocation.now, due),
+    let owner = run.owner.clone();
+    let updated = ledger::update_held(&backend.ledger, run, |stored| {
+        let ours = stored.owner == owner && matches!(stored.state, State::Launching { .. });
+        match (ours, call) {
+            (true, Call::First) => stored.wait_for_slot(invocation.now, due),
             // RunTask may have been called before the limit was there: look first.
-            (true, false) => stored.wait(due, Wait::Doubt),
+            (true, Call::Again) => stored.wait(due, Wait::Doubt),
             (false, _) => {}
         }
         ours
     })
     .await?;
-    let Some(mut run) = waiting else { return Ok(Admission::Denied(Box::new(run))) };
+    match updated {
+        Updated::Saved(run) if call == Call::First => {
+            let run = turn_away(backend, *run, concurrency, &holders, invocation.now).await?;
+            Ok(Admission::Denied(Box::new(run)))
+        }
+        Updated::Saved(run) | Updated::Left(run) => Ok(Admission::Denied(run)),
+        Updated::Unknown(id) => Err(ledger::LedgerError::Vanished(id).into()),
+    }
+}
+
+async fn acquire<L: Ledger, E, Q>(
+    backend: &Backend<L, E, Q>,
+    run: &Run,
+    concurrency: Concurrency,
+) -> Result<Slot, PortError> {
+    let holder = run.holder(run.attempt());
+    let slot = backend.ledger.acquire(&holder, concurrency.limit).await?;
+    // Nobody is turned away for good because of a slot whose holder is over. Who waits is woken
+    // by sweep.
+    match (&slot, concurrency.when_full) {
+        (Slot::Full(holders), WhenFull::Skip | WhenFull::Replace)
+            if ledger::release_over(&backend.ledger, holders).await? > 0 =>
+        {
+            Ok(backend.ledger.acquire(&holder, concurrency.limit).await?)
+        }
+        (Slot::Held, _) | (Slot::Full(_), _) => Ok(slot),
+    }
+}
+
+/// Does with a run that found no slot what its job says.
+async fn turn_away<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    run: Run,
+    concurrency: Concurrency,
+    holders: &[Holder],
+    now: Timestamp,
+) -> Result<Run, PortError> {
     match concurrency.when_full {
         // A retry has been let in before.
         WhenFull::Skip if run.attempt() == 1 => {
             let reason = format!(
                 "job `{}` already has {} at work, and whenFull is skip",
-                job.name, concurrency.limit
+                run.job, concurrency.limit
             );
-            run = tell(backend, run, Observed::Skipped, reason).await?;
+            tell(backend, run, Observed::Skipped, reason).await
         }
-        WhenFull::Replace => run = replace(backend, run, &holders, invocation.now).await?,
+        WhenFull::Replace => replace(backend, run, holders, now).await,
         WhenFull::Skip | WhenFull::Wait => {
             info!(run = %run.id, job = %run.job, "waits for a slot");
+            Ok(run)
         }
     }
-    Ok(Admission::Denied(Box::new(run)))
 }
 
 /// Makes room for the newest run: older ones that wait go, and of those at work the oldest. A run
@@ -346,7 +425,7 @@ async fn slot<L: Ledger, E: Ecs, Q: Queue>(
 async fn replace<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     run: Run,
-    holders: &[String],
+    holders: &[Holder],
     now: Timestamp,
 ) -> Result<Run, PortError> {
     let by = Some(run.id.to_string());
@@ -359,10 +438,7 @@ async fn replace<L: Ledger, E: Ecs, Q: Queue>(
     }
     let mut oldest: Option<Run> = None;
     for holder in holders {
-        let Some(id) = holder.rsplit_once('/').and_then(|(id, _)| id.parse().ok()) else {
-            continue;
-        };
-        let Some(held) = backend.ledger.load(&id).await? else { continue };
+        let Some(held) = backend.ledger.load(&holder.run).await? else { continue };
         // One that is asked already makes room; a second need not go.
         if held.stop.is_some() && held.verdict().is_none() {
             return Ok(run);
@@ -397,23 +473,46 @@ async fn adopt<L: Ledger, E: Ecs, Q: Queue>(
 ) -> Result<Run, PortError> {
     let attempt = run.attempt();
     info!(run = %run.id, job = %run.job, attempt, task, "started");
+    let cluster = run.request().map(|request| request.cluster.clone());
     let fact = Fact::Launched { task: task.to_owned() };
-    let saved = ledger::update(&backend.ledger, &run.id, |stored| {
+    let mut unwanted = None;
+    let updated = ledger::update_held(&backend.ledger, run, |stored| {
         match apply(stored, attempt, &fact, now) {
             Applied::Changed(next) => {
+                // Somebody asked while RunTask was on its way.
+                unwanted = next.stop.as_ref().map(|stop| stop.cause.to_reason());
                 *stored = *next;
                 true
             }
-            Applied::Ignored(_) => false,
+            Applied::Ignored(ignored) => {
+                unwanted = is_astray(stored, task, ignored)
+                    .then(|| StopCause::Cancelled.to_reason() + ": its run goes on without it");
+                false
+            }
         }
     })
     .await?;
-    let run = saved.unwrap_or(run);
-    // Somebody asked while RunTask was on its way.
-    if let (Some(stop), Some(task), Some(request)) = (&run.stop, run.task(), run.request()) {
-        backend.ecs.stop(&request.cluster, task, &stop.cause.to_reason()).await?;
+    if let (Some(reason), Some(cluster)) = (unwanted, cluster) {
+        warn!(task, attempt, reason, "stopped as soon as it was started");
+        backend.ecs.stop(&cluster, task, &reason).await?;
     }
-    Ok(run)
+    match updated {
+        Updated::Saved(run) | Updated::Left(run) => Ok(*run),
+        Updated::Unknown(id) => Err(ledger::LedgerError::Vanished(id).into()),
+    }
+}
+
+/// Whether a task was started for a run that ended, or went on, without it.
+fn is_astray(run: &Run, task: &str, ignored: Ignored) -> bool {
+    let knows_it = run
+        .attempts
+        .iter()
+        .flat_map(|attempt| &attempt.launches)
+        .any(|launch| launch.task.as_deref() == Some(task));
+    match ignored {
+        Ignored::Ended | Ignored::Late | Ignored::OtherTask => !knows_it,
+        Ignored::Known => false,
+    }
 }
 
 async fn refuse<L: Ledger, E: Ecs, Q: Queue>(
@@ -423,26 +522,36 @@ async fn refuse<L: Ledger, E: Ecs, Q: Queue>(
     now: Timestamp,
 ) -> Result<Run, PortError> {
     let until = policy::after_refusal(&run, now);
-    let refused = ledger::update(&backend.ledger, &run.id, |stored| {
+    let launch = run.launch().map(|launch| launch.number);
+    let updated = ledger::update_held(&backend.ledger, run, |stored| {
         let ours = matches!(stored.state, State::Launching { .. })
-            && stored.launch().map(|launch| launch.number) == run.launch().map(|l| l.number);
+            && stored.launch().map(|launch| launch.number) == launch;
         if ours {
             stored.refused(reason, until);
         }
         ours
     })
     .await?;
-    let run = refused.unwrap_or(run);
-    backend.remind(&run, delay(now, until)).await?;
-    Ok(run)
+    match updated {
+        Updated::Saved(run) => {
+            backend.remind_at(&run, until, now).await?;
+            Ok(*run)
+        }
+        Updated::Left(run) => Ok(*run),
+        Updated::Unknown(id) => Err(ledger::LedgerError::Vanished(id).into()),
+    }
 }
 
 fn arm<L, E, Q>(
     backend: &Backend<L, E, Q>,
+    job: &Job,
     run: &mut Run,
     request: TaskRequest,
     invocation: Invocation<'_>,
 ) {
+    if job.policy.concurrency.is_some() {
+        run.take_slot();
+    }
     run.arm(request, invocation.now, invocation.now + backend.timing.lease, invocation.nonce);
 }
 
@@ -467,8 +576,4 @@ fn request<L, E, Q>(
         request.cluster.clone_from(&first.cluster);
     }
     Ok(request)
-}
-
-fn delay(now: Timestamp, until: Timestamp) -> SignedDuration {
-    until.duration_since(now).max(SignedDuration::ZERO)
 }

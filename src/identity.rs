@@ -34,6 +34,9 @@ pub enum NameError {
     /// Not a run id.
     #[error("`{0}` is no run id: one looks like `nightly-report-` and 20 letters and digits")]
     Run(String),
+    /// Not the holder of a slot.
+    #[error("`{0}` holds no slot of ours: expected `run id/attempt`")]
+    Holder(String),
     /// Not a `started by` of ours.
     #[error("`{0}` is not longshore's: expected `namespace/run id/attempt`")]
     StartedBy(String),
@@ -180,6 +183,39 @@ fn lower_base32() -> Encoding {
     spec.encoding().unwrap_or(BASE32_NOPAD)
 }
 
+/// One attempt of a run, as the holder of one of its job's slots.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Holder {
+    /// The run.
+    pub run: RunId,
+    /// The attempt, from 1.
+    pub attempt: u32,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.run, self.attempt)
+    }
+}
+
+impl FromStr for Holder {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let foreign = || NameError::Holder(quote(text));
+        let (run, attempt) = text.split_once('/').ok_or_else(foreign)?;
+        Ok(Self {
+            run: run.parse().map_err(|_| foreign())?,
+            attempt: to_attempt(attempt).ok_or_else(foreign)?,
+        })
+    }
+}
+
+/// An attempt's number as we write it: `01` and `+1` are not.
+fn to_attempt(digits: &str) -> Option<u32> {
+    let attempt: u32 = digits.parse().ok()?;
+    (attempt.to_string() == digits && (1..=ATTEMPT_MAX).contains(&attempt)).then_some(attempt)
+}
+
 /// ECS's `startedBy`: which attempt of which run a task belongs to. At most 121 of ECS's 128
 /// characters `[A-Za-z0-9/_-]`
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>).
@@ -209,15 +245,10 @@ impl FromStr for StartedBy {
         else {
             return Err(foreign());
         };
-        let attempt: u32 = digits.parse().map_err(|_| foreign())?;
-        // `01` and `+1` are not spellings we write.
-        if attempt.to_string() != digits || !(1..=ATTEMPT_MAX).contains(&attempt) {
-            return Err(foreign());
-        }
         Ok(Self {
             namespace: namespace.parse().map_err(|_| foreign())?,
             run: run.parse().map_err(|_| foreign())?,
-            attempt,
+            attempt: to_attempt(digits).ok_or_else(foreign)?,
         })
     }
 }
@@ -292,6 +323,11 @@ mod tests {
         ] {
             assert!(text.parse::<StartedBy>().is_err(), "{text}");
         }
+        for text in [format!("{id}"), format!("{id}/0"), format!("{id}/01"), "x/1".to_owned()] {
+            assert!(text.parse::<Holder>().is_err(), "{text}");
+        }
+        let holder = Holder { run: id, attempt: 12 };
+        assert_eq!(holder.to_string().parse::<Holder>().unwrap(), holder);
     }
 
     #[test]

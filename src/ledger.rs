@@ -4,7 +4,7 @@ use std::future::Future;
 
 use jiff::Timestamp;
 
-use crate::identity::{JobName, RunId};
+use crate::identity::{Holder, JobName, RunId};
 use crate::run::{Run, Verdict};
 
 pub mod database;
@@ -35,26 +35,21 @@ pub trait Ledger {
     /// Runs that meet the filter.
     fn list(&self, filter: &Filter) -> impl Future<Output = Result<Vec<Run>, LedgerError>> + Send;
 
-    /// Takes one of the job's `limit` slots for `holder`; a holder that has one keeps it.
+    /// Takes one of its job's `limit` slots for `holder`; a holder that has one keeps it.
     fn acquire(
         &self,
-        job: &JobName,
-        holder: &str,
+        holder: &Holder,
         limit: u32,
     ) -> impl Future<Output = Result<Slot, LedgerError>> + Send;
 
     /// Gives the holder's slot back, if it has one.
-    fn release(
-        &self,
-        job: &JobName,
-        holder: &str,
-    ) -> impl Future<Output = Result<(), LedgerError>> + Send;
+    fn release(&self, holder: &Holder) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
     /// Who holds the job's slots.
     fn holders(
         &self,
         job: &JobName,
-    ) -> impl Future<Output = Result<Vec<String>, LedgerError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Holder>, LedgerError>> + Send;
 }
 
 /// What a claim came to.
@@ -81,7 +76,7 @@ pub enum Slot {
     /// The holder has one.
     Held,
     /// They are taken by these.
-    Full(Vec<String>),
+    Full(Vec<Holder>),
 }
 
 /// Which runs to list.
@@ -114,26 +109,69 @@ pub enum LedgerError {
     /// It cannot be used as it is: a person must look.
     #[error("the ledger cannot be used: {0}")]
     Unusable(String),
+    /// A run that was there a moment ago is gone: a person took it away.
+    #[error("run {0} vanished from the ledger")]
+    Vanished(RunId),
     /// Others kept changing the same run: try again.
     #[error("run {0} is being changed by others")]
     Contended(RunId),
 }
 
-/// Loads a run, lets `change` have it, and saves it when `change` says that it did: the one place
-/// where a run is changed. `None` when there is no such run or nothing was changed.
+/// What an update came to.
+#[derive(Clone, Debug)]
+pub enum Updated {
+    /// The run was changed and is saved.
+    Saved(Box<Run>),
+    /// `change` left the run as it is stored.
+    Left(Box<Run>),
+    /// There is no such run.
+    Unknown(RunId),
+}
+
+/// Loads a run, lets `change` have it, and saves it when `change` says that it did.
 pub async fn update(
     ledger: &impl Ledger,
     id: &RunId,
+    change: impl FnMut(&mut Run) -> bool,
+) -> Result<Updated, LedgerError> {
+    match ledger.load(id).await? {
+        Some(run) => update_held(ledger, run, change).await,
+        None => Ok(Updated::Unknown(id.clone())),
+    }
+}
+
+/// The same for a run that the caller has loaded or saved a moment ago: no read unless somebody
+/// else saved it since. The one place where a run is changed after its claim.
+pub async fn update_held(
+    ledger: &impl Ledger,
+    mut run: Run,
     mut change: impl FnMut(&mut Run) -> bool,
-) -> Result<Option<Run>, LedgerError> {
+) -> Result<Updated, LedgerError> {
     for _ in 0..UPDATE_TRIES {
-        let Some(mut run) = ledger.load(id).await? else { return Ok(None) };
         if !change(&mut run) {
-            return Ok(None);
+            return Ok(Updated::Left(Box::new(run)));
         }
         if ledger.save(&mut run).await? == Saved::Done {
-            return Ok(Some(run));
+            return Ok(Updated::Saved(Box::new(run)));
+        }
+        match ledger.load(&run.id).await? {
+            Some(stored) => run = stored,
+            None => return Ok(Updated::Unknown(run.id)),
         }
     }
-    Err(LedgerError::Contended(id.clone()))
+    Err(LedgerError::Contended(run.id))
+}
+
+/// Gives back the slots of attempts that are over, and says how many: whoever held them went away
+/// before it could.
+pub async fn release_over(ledger: &impl Ledger, holders: &[Holder]) -> Result<usize, LedgerError> {
+    let mut released = 0;
+    for holder in holders {
+        let run = ledger.load(&holder.run).await?;
+        if run.is_none_or(|run| run.is_over(holder.attempt)) {
+            ledger.release(holder).await?;
+            released += 1;
+        }
+    }
+    Ok(released)
 }

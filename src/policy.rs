@@ -7,10 +7,6 @@ use crate::event::Observed;
 use crate::jobs::{Period, RetryOn, later};
 use crate::run::{Ending, Run, State, StopCause, Wait};
 
-/// A client token is not used again after this: ECS forgets it as early as one hour after its
-/// task ended, and a task may end at once
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>).
-const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(50);
 /// After a refusal, launch no earlier than this.
 const REFUSAL_WAIT: SignedDuration = SignedDuration::from_secs(60);
 
@@ -27,19 +23,24 @@ pub struct Timing {
     pub remind_again: SignedDuration,
     /// A task that ECS does not know is gone for good this long after its launch.
     pub missing_after: SignedDuration,
+    /// A client token is not used again after this; `None` where tokens are never forgotten.
+    pub token_life: Option<SignedDuration>,
     /// An event older than this starts nothing: the ledger may have forgotten that it did before.
     /// `None` where the ledger forgets nothing.
     pub event_age_max: Option<SignedDuration>,
 }
 
 impl Timing {
-    /// AWS: functions time out after a minute, DescribeTasks shows a stopped task for an hour.
+    /// AWS: functions time out after a minute, DescribeTasks shows a stopped task for an hour, and
+    /// ECS forgets a token as early as one hour after its task ended, which may be at once
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>).
     pub const AWS: Self = Self {
         lease: SignedDuration::from_secs(90),
         watch_every: SignedDuration::from_mins(15),
         stop_again: SignedDuration::from_mins(2),
         remind_again: SignedDuration::from_mins(1),
         missing_after: SignedDuration::from_mins(65),
+        token_life: Some(SignedDuration::from_mins(50)),
         event_age_max: Some(SignedDuration::from_hours(30 * 24)),
     };
     /// One machine: everything answers at once, and looking costs nothing.
@@ -49,6 +50,7 @@ impl Timing {
         stop_again: SignedDuration::from_secs(5),
         remind_again: SignedDuration::from_secs(2),
         missing_after: SignedDuration::ZERO,
+        token_life: None,
         event_age_max: None,
     };
 }
@@ -94,10 +96,10 @@ pub fn next(run: &Run, timing: &Timing, now: Timestamp) -> Step {
     match &run.state {
         State::Waiting { until, wait } => next_waiting(run, *until, *wait, timing, now),
         State::Launching { lease, .. } if now < *lease => Step::Rest,
-        State::Launching { first_try, .. } => match now.duration_since(*first_try) > TOKEN_LIFE {
-            true => Step::Look { too_late: true },
-            false => Step::Repeat,
-        },
+        State::Launching { .. } if token_is_forgotten(run, timing, now) => {
+            Step::Look { too_late: true }
+        }
+        State::Launching { .. } => Step::Repeat,
         State::Started => match (&run.stop, run.launch()) {
             (Some(stop), _) => Step::Stop(stop.cause),
             (None, Some(launch)) if now >= later(launch.at, run.policy.start_within) => {
@@ -131,14 +133,21 @@ fn next_waiting(run: &Run, until: Timestamp, wait: Wait, timing: &Timing, now: T
     if let Some(reason) = too_late_to_start(run, timing, now) {
         return Step::Tell(Observed::Skipped, reason);
     }
-    if wait == Wait::Doubt {
-        let asked = run.launch().map_or(run.created_at, |launch| launch.at);
-        return Step::Look { too_late: now.duration_since(asked) > TOKEN_LIFE };
+    match wait {
+        Wait::Doubt => Step::Look { too_late: token_is_forgotten(run, timing, now) },
+        // Waiting for others is not trying.
+        Wait::Slot => Step::Launch,
+        Wait::Event | Wait::Launch | Wait::Retry => match launches_spent(run, now) {
+            Some(reason) => Step::Tell(Observed::NotPlaced, reason),
+            None => Step::Launch,
+        },
     }
-    match launches_spent(run, now) {
-        Some(reason) => Step::Tell(Observed::NotPlaced, reason),
-        None => Step::Launch,
-    }
+}
+
+/// Whether ECS may have forgotten the present launch's token.
+fn token_is_forgotten(run: &Run, timing: &Timing, now: Timestamp) -> bool {
+    let asked = run.launch().map_or(run.created_at, |launch| launch.at);
+    timing.token_life.is_some_and(|life| now.duration_since(asked) > life)
 }
 
 /// Why a run that was never launched must not start any more.

@@ -128,7 +128,7 @@ impl Outcome {
             exit_code: run.exit_code(),
             reason: run.reason().map(str::to_owned),
             attempts: run.attempt(),
-            task: run.task().map(str::to_owned),
+            task: run.last_task().map(str::to_owned),
             created_at: run.created_at,
             started_at: run.launch().and_then(|launch| launch.times.started_at),
             ended_at: at,

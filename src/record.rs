@@ -11,13 +11,10 @@ use crate::backend::{Backend, PortError};
 use crate::ecs::Ecs;
 use crate::event::{Event, Observation, TaskState};
 use crate::identity::{JobName, RunId, StartedBy};
-use crate::ledger::{Filter, Ledger, LedgerError, Saved};
+use crate::ledger::{self, Filter, Ledger, Updated};
 use crate::policy::{self, Again};
 use crate::queue::{Outcome, Queue};
 use crate::run::{Applied, Ending, Fact, Ignored, News, Run, Sighting, State, Verdict, apply};
-
-/// Tries against others who change the same run, at most.
-const TRIES: u32 = 3;
 
 /// What became of one message.
 #[derive(Clone, Debug)]
@@ -103,7 +100,7 @@ async fn record_observation<L: Ledger, E: Ecs, Q: Queue>(
     .await
 }
 
-/// Loads the run, applies the fact, decides what follows, saves all of it in one write, and does
+/// Applies the fact to the run and decides what follows, saves all of it in one write, and does
 /// what follows.
 async fn settle<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
@@ -112,41 +109,70 @@ async fn settle<L: Ledger, E: Ecs, Q: Queue>(
     now: Timestamp,
     fact: impl Fn(&Run) -> Result<Fact, Recorded>,
 ) -> Result<Recorded, PortError> {
-    for _ in 0..TRIES {
-        let Some(run) = backend.ledger.load(id).await? else {
-            warn!(run = %id, attempt, "news of an unknown run");
-            return Ok(Recorded::UnknownRun);
-        };
-        let fact = match fact(&run) {
-            Ok(fact) => fact,
-            Err(recorded) => return Ok(recorded),
-        };
-        let mut next = match apply(&run, attempt, &fact, now) {
-            Applied::Changed(next) => next,
-            Applied::Ignored(ignored) => {
-                if ignored == Ignored::OtherTask {
-                    warn!(run = %id, attempt, "news of a second task in one attempt");
-                }
-                if closed_by(&run, attempt, &fact) {
-                    follow_up(backend, &run, attempt, now).await?;
-                }
-                return Ok(Recorded::Ignored(ignored));
-            }
-        };
-        if next.verdict().is_some() && run.verdict() != Some(Verdict::Lost) {
-            match policy::again(&next, now) {
-                Again::Launch(at) => next.reopen_attempt(at),
-                Again::Attempt(at) => next.open_attempt(at),
-                Again::No => {}
-            }
+    let mut left = Left { recorded: Recorded::UnknownRun, closed: false };
+    let updated = ledger::update(&backend.ledger, id, |run| match hear(run, attempt, &fact, now) {
+        Ok(next) => {
+            *run = *next;
+            true
         }
-        if backend.ledger.save(&mut next).await? == Saved::Done {
-            log(&next, attempt);
-            follow_up(backend, &next, attempt, now).await?;
-            return Ok(Recorded::Changed(next));
+        Err(why) => {
+            left = why;
+            false
+        }
+    })
+    .await?;
+    match updated {
+        Updated::Saved(run) => {
+            log(&run, attempt);
+            follow_up(backend, &run, attempt, now).await?;
+            Ok(Recorded::Changed(run))
+        }
+        Updated::Left(run) => {
+            if left.closed {
+                follow_up(backend, &run, attempt, now).await?;
+            }
+            Ok(left.recorded)
+        }
+        Updated::Unknown(id) => {
+            warn!(run = %id, attempt, "news of an unknown run");
+            Ok(Recorded::UnknownRun)
         }
     }
-    Err(LedgerError::Contended(id.clone()).into())
+}
+
+/// Why a run was left as it is.
+struct Left {
+    recorded: Recorded,
+    /// It was this very message that closed the attempt, an earlier time.
+    closed: bool,
+}
+
+/// The run after the fact, and after what policy decides when an attempt ended.
+fn hear(
+    run: &Run,
+    attempt: u32,
+    fact: impl Fn(&Run) -> Result<Fact, Recorded>,
+    now: Timestamp,
+) -> Result<Box<Run>, Left> {
+    let fact = fact(run).map_err(|recorded| Left { recorded, closed: false })?;
+    let mut next = match apply(run, attempt, &fact, now) {
+        Applied::Changed(next) => next,
+        Applied::Ignored(ignored) => {
+            if ignored == Ignored::OtherTask {
+                warn!(run = %run.id, attempt, "news of a second task in one attempt");
+            }
+            let closed = closed_by(run, attempt, &fact);
+            return Err(Left { recorded: Recorded::Ignored(ignored), closed });
+        }
+    };
+    if next.verdict().is_some() && run.verdict() != Some(Verdict::Lost) {
+        match policy::again(&next, now) {
+            Again::Launch(at) => next.reopen_attempt(at),
+            Again::Attempt(at) => next.open_attempt(at),
+            Again::No => {}
+        }
+    }
+    Ok(next)
 }
 
 /// Whether the fact is the one that closed the attempt or launch: then its message came again
@@ -175,14 +201,12 @@ async fn follow_up<L: Ledger, E: Ecs, Q: Queue>(
     attempt: u32,
     now: Timestamp,
 ) -> Result<(), PortError> {
-    let attempt_is_over = run.attempt() > attempt || run.verdict().is_some();
-    if attempt_is_over && run.policy.concurrency.is_some() {
-        backend.ledger.release(&run.job, &run.slot_holder(attempt)).await?;
-        wake_waiter(backend, &run.job).await?;
+    if run.is_over(attempt) && run.took_slot(attempt) {
+        backend.ledger.release(&run.holder(attempt)).await?;
+        wake_waiters(backend, &run.job, 1).await?;
     }
     if let State::Waiting { until, .. } = run.state {
-        let delay = until.duration_since(now).max(SignedDuration::ZERO);
-        backend.remind(run, delay).await?;
+        backend.remind_at(run, until, now).await?;
     }
     if let Some(outcome) = Outcome::of(run) {
         backend.queue.emit(&outcome).await?;
@@ -190,16 +214,20 @@ async fn follow_up<L: Ledger, E: Ecs, Q: Queue>(
     Ok(())
 }
 
-/// Reminds dispatch of the run that has waited longest for a slot of the job.
-pub(crate) async fn wake_waiter<L: Ledger, E: Ecs, Q: Queue>(
+/// Reminds dispatch of the runs that have waited longest for a slot of the job.
+pub(crate) async fn wake_waiters<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     job: &JobName,
+    slots: usize,
 ) -> Result<(), PortError> {
+    if slots == 0 {
+        return Ok(());
+    }
     let filter = Filter {
         job: Some(job.clone()),
         waiting_for_slot: true,
         oldest_first: true,
-        limit: 1,
+        limit: slots,
         ..Filter::default()
     };
     for waiter in backend.ledger.list(&filter).await? {
@@ -209,7 +237,7 @@ pub(crate) async fn wake_waiter<L: Ledger, E: Ecs, Q: Queue>(
 }
 
 fn log(run: &Run, attempt: u32) {
-    let task = run.task().unwrap_or_default();
+    let task = run.last_task().unwrap_or_default();
     match (run.verdict(), &run.state) {
         (Some(verdict), _) => {
             info!(run = %run.id, job = %run.job, attempt, task, %verdict, "ended");

@@ -8,11 +8,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Observed, Occurrence, Values};
-use crate::identity::{ClientToken, JobName, Namespace, RunId, StartedBy};
+use crate::identity::{ClientToken, Holder, JobName, Namespace, RunId, StartedBy};
 use crate::jobs::{Policy, TaskRequest, later};
 
+mod ending;
 mod fact;
 
+pub use ending::Ending;
 pub use fact::{ContainerExit, Fact, News, Sighting, StopCause, Times, shorten};
 
 /// One job for one event: the unit of exactly-once.
@@ -60,8 +62,6 @@ pub enum State {
     },
     /// RunTask is being called, or its answer is unknown.
     Launching {
-        /// When this launch's token was first used: ECS forgets tokens.
-        first_try: Timestamp,
         /// Until then it is the owner's.
         lease: Timestamp,
     },
@@ -143,6 +143,10 @@ pub struct Attempt {
     pub number: u32,
     /// The request, the same for every launch; made when the first one is armed.
     pub request: Option<TaskRequest>,
+    /// Whether a slot of the job may be held in this attempt's name: known before it is taken, so
+    /// that it is given back whatever becomes of the job's limit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takes_slot: bool,
     /// Every launch so far, the present one last.
     pub launches: Vec<Launch>,
     /// How it ended.
@@ -161,7 +165,7 @@ pub struct Attempt {
 pub struct Launch {
     /// From 1.
     pub number: u32,
-    /// When its token was first used.
+    /// When its token was first used: ECS forgets tokens.
     pub at: Timestamp,
     /// The task's ARN.
     pub task: Option<String>,
@@ -175,34 +179,6 @@ pub struct Launch {
     /// How each container ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<ContainerExit>,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Ending {
-    /// The main container exited.
-    Exited {
-        /// With this code.
-        code: i32,
-        /// Because memory ran out.
-        out_of_memory: bool,
-    },
-    /// The task stopped before its main container ran.
-    FailedToStart,
-    /// Fargate Spot took the capacity back.
-    SpotInterruption,
-    /// The host failed.
-    InfrastructureHealth,
-    /// The task stopped and ECS knows no exit code.
-    NoExitCode,
-    /// It was stopped.
-    Stopped {
-        /// Why, when it was us.
-        cause: Option<StopCause>,
-    },
-    /// No task: longshore itself saw why.
-    Observed(Observed),
 }
 
 /// A request that a run stop.
@@ -260,8 +236,8 @@ impl Run {
         self.launch().filter(|launch| launch.refusal.is_none())?.task.as_deref()
     }
 
-    /// The last task, as far as it is known.
-    pub fn task(&self) -> Option<&str> {
+    /// The last task, as far as it is known; it may be over.
+    pub fn last_task(&self) -> Option<&str> {
         self.launch()?.task.as_deref()
     }
 
@@ -286,9 +262,24 @@ impl Run {
         self.attempts.iter().rev().find_map(|attempt| attempt.reason.as_deref())
     }
 
-    /// The slot holder's name: one attempt.
-    pub fn slot_holder(&self, attempt: u32) -> String {
-        format!("{}/{attempt}", self.id)
+    /// An attempt, as the holder of a slot.
+    pub fn holder(&self, attempt: u32) -> Holder {
+        Holder { run: self.id.clone(), attempt }
+    }
+
+    /// Whether the attempt with this number is over.
+    pub fn is_over(&self, attempt: u32) -> bool {
+        self.verdict().is_some() || self.attempt() > attempt
+    }
+
+    /// Whether a slot may be held in the name of the attempt with this number.
+    pub fn took_slot(&self, attempt: u32) -> bool {
+        self.attempts.iter().any(|known| known.number == attempt && known.takes_slot)
+    }
+
+    /// Whether RunTask may have been called for the present launch and its answer is not known.
+    pub fn launch_is_unanswered(&self) -> bool {
+        self.launch().is_some_and(|launch| launch.task.is_none() && launch.refusal.is_none())
     }
 
     /// ECS's `startedBy` of the present attempt.
@@ -328,14 +319,21 @@ impl Run {
                 containers: Vec::new(),
             });
         }
-        self.hold(now, lease, owner);
+        self.hold(lease, owner);
     }
 
     /// Takes over a launch whose owner went away; the token stays.
-    pub fn hold(&mut self, first_try: Timestamp, lease: Timestamp, owner: &str) {
+    pub fn hold(&mut self, lease: Timestamp, owner: &str) {
         self.owner = owner.to_owned();
-        self.state = State::Launching { first_try, lease };
+        self.state = State::Launching { lease };
         self.due = Some(lease);
+    }
+
+    /// Notes that a slot may be taken in the present attempt's name.
+    pub fn take_slot(&mut self) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.takes_slot = true;
+        }
     }
 
     /// Waits, keeping the attempt.
@@ -463,7 +461,7 @@ fn launched(run: &Run, task: &str) -> Applied {
     match run.knows_task(task, u64::MAX) {
         Err(ignored) => return Applied::Ignored(ignored),
         // A short task may have been seen before we saved that it was launched.
-        Ok(()) if run.task().is_some() => return Applied::Ignored(Ignored::Known),
+        Ok(()) if run.last_task().is_some() => return Applied::Ignored(Ignored::Known),
         Ok(()) => {}
     }
     let mut next = run.clone();
@@ -476,7 +474,7 @@ fn seen(run: &Run, sighting: &Sighting, now: Timestamp) -> Applied {
         return Applied::Ignored(ignored);
     }
     let mut next = run.clone();
-    if next.task().is_none() {
+    if next.last_task().is_none() {
         next.adopt(&sighting.task);
     }
     if let Some(launch) = next.present_launch() {
@@ -554,71 +552,6 @@ impl Run {
         }
         self.state = State::Ended { verdict, at: now };
         self.due = None;
-    }
-}
-
-impl Ending {
-    /// The verdict of an attempt that ended so, when nothing follows.
-    pub fn verdict(&self, stop: Option<&StopAsked>) -> Verdict {
-        match (self, stop.map(|stop| stop.cause)) {
-            // It finished by itself while our StopTask was on its way.
-            (Self::Exited { code: 0, .. }, _) => Verdict::Succeeded,
-            (Self::Exited { .. } | Self::NoExitCode, Some(cause)) => cause.verdict(),
-            (Self::Stopped { cause: Some(cause) }, _) => cause.verdict(),
-            (Self::Stopped { cause: None }, _) => Verdict::Cancelled,
-            (Self::Observed(Observed::Skipped), _) => Verdict::Skipped,
-            (Self::Observed(Observed::Cancelled), _) => Verdict::Cancelled,
-            (Self::Observed(Observed::Lost), _) => Verdict::Lost,
-            (
-                Self::FailedToStart | Self::SpotInterruption | Self::InfrastructureHealth,
-                Some(cause @ (StopCause::Cancelled | StopCause::Replaced)),
-            ) => cause.verdict(),
-            (
-                Self::Exited { .. }
-                | Self::FailedToStart
-                | Self::SpotInterruption
-                | Self::InfrastructureHealth
-                | Self::NoExitCode
-                | Self::Observed(Observed::Invalid | Observed::NotPlaced),
-                _,
-            ) => Verdict::Failed,
-        }
-    }
-
-    /// Adds to ECS's account of a stop what only the run knows: which of its limits it was.
-    fn explain(&self, stop: Option<&StopAsked>, policy: &Policy, reason: String) -> String {
-        let by = stop.and_then(|stop| stop.by.as_deref());
-        let cause = match self {
-            Self::Stopped { cause: Some(cause) } => *cause,
-            Self::Exited { code, .. } if *code != 0 => match stop {
-                Some(stop) => stop.cause,
-                None => return reason,
-            },
-            Self::Exited { .. } => match stop {
-                Some(_) => return format!("{reason}, just before it would have been stopped"),
-                None => return reason,
-            },
-            Self::FailedToStart
-            | Self::SpotInterruption
-            | Self::InfrastructureHealth
-            | Self::NoExitCode
-            | Self::Stopped { cause: None }
-            | Self::Observed(_) => return reason,
-        };
-        let why = match (cause, by) {
-            (StopCause::Timeout, _) => match policy.timeout {
-                Some(timeout) => format!("stopped after its timeout of {timeout}"),
-                None => "stopped after its timeout".to_owned(),
-            },
-            (StopCause::StartTimeout, _) => {
-                format!("stopped because it had not started within {}", policy.start_within)
-            }
-            (StopCause::Cancelled, Some(by)) => format!("cancelled by {by}"),
-            (StopCause::Cancelled, None) => "cancelled".to_owned(),
-            (StopCause::Replaced, Some(by)) => format!("replaced by {by}"),
-            (StopCause::Replaced, None) => "replaced by a newer run".to_owned(),
-        };
-        format!("{why}; {reason}")
     }
 }
 

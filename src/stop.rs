@@ -7,11 +7,13 @@ use tracing::info;
 use crate::backend::{Backend, PortError};
 use crate::ecs::Ecs;
 use crate::identity::RunId;
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Ledger, Updated};
+use crate::policy::{self, Step};
 use crate::queue::Queue;
 use crate::run::{Run, StopCause};
 
-/// Asks the run to stop. `None` when there is no such run, or it has ended or was asked before.
+/// Asks the run to stop. `None` when there is no such run, or it has ended or was asked before, or
+/// the limit that asks is not over (any more): another attempt may have begun since it was seen.
 pub async fn ask_to_stop<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     id: &RunId,
@@ -19,9 +21,13 @@ pub async fn ask_to_stop<L: Ledger, E: Ecs, Q: Queue>(
     by: Option<String>,
     now: Timestamp,
 ) -> Result<Option<Run>, PortError> {
-    let asked =
-        ledger::update(&backend.ledger, id, |run| run.ask_to_stop(cause, by.clone(), now)).await?;
-    let Some(run) = asked else { return Ok(None) };
+    let asked = ledger::update(&backend.ledger, id, |run| {
+        let is_due =
+            !cause.is_a_limit() || policy::next(run, &backend.timing, now) == Step::Stop(cause);
+        is_due && run.ask_to_stop(cause, by.clone(), now)
+    })
+    .await?;
+    let Updated::Saved(run) = asked else { return Ok(None) };
     info!(run = %run.id, job = %run.job, attempt = run.attempt(), "asked to stop");
     match (run.living_task(), run.request()) {
         (Some(task), Some(request)) => {
@@ -30,5 +36,5 @@ pub async fn ask_to_stop<L: Ledger, E: Ecs, Q: Queue>(
         // Nothing to stop: dispatch will see that it must not be launched.
         _ => backend.remind(&run, SignedDuration::ZERO).await?,
     }
-    Ok(Some(run))
+    Ok(Some(*run))
 }

@@ -10,10 +10,10 @@ use crate::backend::{Backend, PortError};
 use crate::ecs::{Described, Ecs};
 use crate::event::{LastStatus, Observed, TaskState};
 use crate::jobs::Jobs;
-use crate::ledger::{Filter, Ledger};
+use crate::ledger::{self, Filter, Ledger};
 use crate::policy::{self, Step};
 use crate::queue::{Message, Queue};
-use crate::record::wake_waiter;
+use crate::record::wake_waiters;
 use crate::run::{News, Run, Sighting, State, StopCause};
 
 /// Runs looked at in one sweep, at most.
@@ -69,8 +69,9 @@ pub async fn visit<L: Ledger, E: Ecs, Q: Queue>(
     for run in runs {
         match policy::next(&run, &backend.timing, now) {
             Step::Watch | Step::Stop(_) => {
-                let cluster = run.request().map(|request| request.cluster.clone());
-                tasks.entry(cluster.unwrap_or_default()).or_default().push(run);
+                if let Some(request) = run.request() {
+                    tasks.entry(request.cluster.clone()).or_default().push(run);
+                }
             }
             Step::Launch | Step::Repeat | Step::Look { .. } | Step::Tell(..) => {
                 backend.remind(&run, SignedDuration::ZERO).await?;
@@ -96,12 +97,12 @@ async fn watch<L: Ledger, E: Ecs, Q: Queue>(
     now: Timestamp,
     swept: &mut Swept,
 ) -> Result<(), PortError> {
-    let arns: Vec<String> = runs.iter().filter_map(Run::task).map(str::to_owned).collect();
+    let arns: Vec<String> = runs.iter().filter_map(Run::living_task).map(str::to_owned).collect();
     let described = backend.ecs.describe(cluster, &arns).await?;
     for run in runs {
         let is_its = |described: &&Described| match described {
-            Described::Task(state) => Some(state.task_arn.as_str()) == run.task(),
-            Described::Missing(task) => Some(task.as_str()) == run.task(),
+            Described::Task(state) => Some(state.task_arn.as_str()) == run.living_task(),
+            Described::Missing(task) => Some(task.as_str()) == run.living_task(),
         };
         match described.iter().find(is_its) {
             Some(Described::Task(state)) => examine(backend, run, state, now, swept).await?,
@@ -109,11 +110,9 @@ async fn watch<L: Ledger, E: Ecs, Q: Queue>(
             // Not in the answer: it will be next time.
             None => {}
         }
-        if run.due.is_some_and(|due| due <= now) {
-            // `stop` may have saved it: the alarm is moved on what is stored.
-            if let Some(stored) = backend.ledger.load(&run.id).await? {
-                move_alarm(backend, stored, now).await?;
-            }
+        // `stop` may have saved it: the alarm is moved on what is stored.
+        if let Some(stored) = backend.ledger.load(&run.id).await? {
+            move_alarm(backend, stored, now).await?;
         }
     }
     Ok(())
@@ -169,7 +168,7 @@ async fn stop<L: Ledger, E: Ecs, Q: Queue>(
     now: Timestamp,
 ) -> Result<(), PortError> {
     let asked = crate::stop::ask_to_stop(backend, &run.id, cause, None, now).await?;
-    match (asked, run.task(), run.request()) {
+    match (asked, run.living_task(), run.request()) {
         // It was asked before: once more.
         (None, Some(task), Some(request)) => {
             Ok(backend.ecs.stop(&request.cluster, task, &cause.to_reason()).await?)
@@ -197,13 +196,16 @@ async fn miss<L: Ledger, E: Ecs, Q: Queue>(
     Ok(())
 }
 
-/// Moves the run's alarm to its next time. Somebody else's change is left alone: it brought an
+/// Moves the run's alarm to its next time, if it has rung. Somebody else's change is left alone: it brought an
 /// alarm of its own.
 async fn move_alarm<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     mut run: Run,
     now: Timestamp,
 ) -> Result<(), PortError> {
+    if run.due.is_none_or(|due| due > now) {
+        return Ok(());
+    }
     run.due = policy::alarm(&run, &backend.timing, now);
     backend.ledger.save(&mut run).await?;
     Ok(())
@@ -225,26 +227,10 @@ async fn free_slots<L: Ledger, E: Ecs, Q: Queue>(
         if backend.ledger.list(&waiting).await?.is_empty() {
             continue;
         }
-        for holder in backend.ledger.holders(&job.name).await? {
-            if is_over(backend, &holder).await? {
-                backend.ledger.release(&job.name, &holder).await?;
-                wake_waiter(backend, &job.name).await?;
-                swept.freed += 1;
-            }
-        }
+        let holders = backend.ledger.holders(&job.name).await?;
+        let freed = ledger::release_over(&backend.ledger, &holders).await?;
+        wake_waiters(backend, &job.name, freed).await?;
+        swept.freed += freed;
     }
     Ok(())
-}
-
-/// Whether the attempt that holds a slot is over.
-async fn is_over<L: Ledger, E: Ecs, Q: Queue>(
-    backend: &Backend<L, E, Q>,
-    holder: &str,
-) -> Result<bool, PortError> {
-    let parsed = holder
-        .rsplit_once('/')
-        .and_then(|(id, attempt)| Some((id.parse().ok()?, attempt.parse::<u32>().ok()?)));
-    let Some((id, attempt)) = parsed else { return Ok(true) };
-    let run = backend.ledger.load(&id).await?;
-    Ok(run.is_none_or(|run| run.verdict().is_some() || run.attempt() > attempt))
 }

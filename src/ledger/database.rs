@@ -256,6 +256,6 @@ fn in_file(path: &Path, error: LedgerError) -> LedgerError {
     match error {
         LedgerError::Unavailable(text) => LedgerError::Unavailable(format!("{path}: {text}")),
         LedgerError::Unusable(text) => LedgerError::Unusable(format!("{path}: {text}")),
-        other @ LedgerError::Contended(_) => other,
+        other @ (LedgerError::Contended(_) | LedgerError::Vanished(_)) => other,
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::database::Database;
 use super::{Claim, Filter, Ledger, LedgerError, Saved, Slot};
-use crate::identity::{JobName, RunId};
+use crate::identity::{Holder, JobName, RunId};
 use crate::run::Run;
 
 /// The ledger in a SQLite file.
@@ -47,7 +47,7 @@ impl Ledger for SqliteLedger {
         match earlier {
             _ if created => Ok(Claim::Won),
             Some(body) => Ok(Claim::Known(Box::new(from_json(&body)?))),
-            None => Err(LedgerError::Unavailable("a run vanished while it was claimed".to_owned())),
+            None => Err(LedgerError::Vanished(run.id.clone())),
         }
     }
 
@@ -109,35 +109,37 @@ impl Ledger for SqliteLedger {
         bodies.iter().map(|body| from_json(body)).collect()
     }
 
-    async fn acquire(&self, job: &JobName, holder: &str, limit: u32) -> Result<Slot, LedgerError> {
-        self.database.transaction(|sqlite| {
+    async fn acquire(&self, holder: &Holder, limit: u32) -> Result<Slot, LedgerError> {
+        let (job, name) = (holder.run.job(), holder.to_string());
+        let others = self.database.transaction(|sqlite| {
             let holders = holders_of(sqlite, job)?;
-            let room = holders.len() < usize::try_from(limit).unwrap_or(usize::MAX);
-            if !holders.iter().any(|held| held == holder) {
-                if !room {
-                    return Ok(Slot::Full(holders));
-                }
-                sqlite.execute(
-                    "INSERT INTO slots (job, holder) VALUES (?1, ?2)",
-                    [job.as_str(), holder],
-                )?;
+            if holders.contains(&name) {
+                return Ok(None);
             }
-            Ok(Slot::Held)
-        })
+            if holders.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+                return Ok(Some(holders));
+            }
+            sqlite.execute("INSERT INTO slots (job, holder) VALUES (?1, ?2)", [job, &name])?;
+            Ok(None)
+        })?;
+        match others {
+            None => Ok(Slot::Held),
+            Some(others) => Ok(Slot::Full(to_holders(&others)?)),
+        }
     }
 
-    async fn release(&self, job: &JobName, holder: &str) -> Result<(), LedgerError> {
+    async fn release(&self, holder: &Holder) -> Result<(), LedgerError> {
         self.database.with(|sqlite| {
             sqlite.execute(
                 "DELETE FROM slots WHERE job = ?1 AND holder = ?2",
-                [job.as_str(), holder],
+                [holder.run.job(), &holder.to_string()],
             )?;
             Ok(())
         })
     }
 
-    async fn holders(&self, job: &JobName) -> Result<Vec<String>, LedgerError> {
-        self.database.with(|sqlite| holders_of(sqlite, job))
+    async fn holders(&self, job: &JobName) -> Result<Vec<Holder>, LedgerError> {
+        to_holders(&self.database.with(|sqlite| holders_of(sqlite, job.as_str()))?)
     }
 }
 
@@ -147,11 +149,15 @@ fn body_of(sqlite: &Connection, id: &RunId) -> rusqlite::Result<Option<String>> 
         .optional()
 }
 
-fn holders_of(sqlite: &Connection, job: &JobName) -> rusqlite::Result<Vec<String>> {
+fn holders_of(sqlite: &Connection, job: &str) -> rusqlite::Result<Vec<String>> {
     sqlite
         .prepare_cached("SELECT holder FROM slots WHERE job = ?1 ORDER BY holder")?
-        .query_map([job.as_str()], |row| row.get(0))?
+        .query_map([job], |row| row.get(0))?
         .collect()
+}
+
+fn to_holders(names: &[String]) -> Result<Vec<Holder>, LedgerError> {
+    names.iter().map(|name| name.parse().map_err(unusable)).collect()
 }
 
 fn to_query(filter: &Filter) -> (String, Vec<Sql>) {
@@ -200,7 +206,7 @@ fn from_json(body: &str) -> Result<Run, LedgerError> {
 }
 
 fn unusable(error: impl std::fmt::Display) -> LedgerError {
-    LedgerError::Unusable(format!("a run in it cannot be read: {error}"))
+    LedgerError::Unusable(format!("an entry cannot be read: {error}"))
 }
 
 fn to_number(value: impl TryInto<i64>) -> i64 {

@@ -154,7 +154,7 @@ fn an_attempt_is_given_up_when_its_launches_or_their_time_are_spent() {
 #[test]
 fn after_fifty_minutes_a_token_is_not_used_again() {
     let (sure, too_late) = (Step::Look { too_late: false }, Step::Look { too_late: true });
-    let launching = |lease| State::Launching { first_try: at(0), lease: at(lease) };
+    let launching = |lease| State::Launching { lease: at(lease) };
     check(
         &with_state(launching(90)),
         &[
@@ -199,7 +199,7 @@ fn a_request_to_stop_comes_before_every_limit_but_not_before_the_truth() {
     // RunTask was called: first learn whether there is a task to stop.
     let doubt = with_stop(waiting(1, Wait::Doubt), Cancelled);
     check(&doubt, &[(199, Step::Rest), (200, Step::Look { too_late: false })]);
-    let launching = State::Launching { first_try: at(0), lease: at(90) };
+    let launching = State::Launching { lease: at(90) };
     let launching = with_stop(with_state(launching), Cancelled);
     check(&launching, &[(89, Step::Rest), (90, Step::Repeat)]);
     for state in [State::Started, State::Running { since: at(0) }] {
@@ -399,7 +399,7 @@ fn the_alarm_rings_at_the_next_limit_and_often_enough_before() {
     let running = with_state(State::Running { since: at(50) });
     let mut endless = running.clone();
     endless.policy.timeout = None;
-    let launching = with_state(State::Launching { first_try: at(0), lease: at(90) });
+    let launching = with_state(State::Launching { lease: at(90) });
     let stopping = |run: &Run| with_stop(run.clone(), StopCause::Cancelled);
     for (run, now, expected) in [
         (&waiting(0, Wait::Event), 0, Some(200)),
@@ -453,7 +453,7 @@ fn driven(run: &Run, answer: usize, now: Timestamp) -> Run {
             None => after.arm(request(), now, lease, "b"),
         },
         (Step::Look { too_late: true }, _) => return tell(Observed::Lost),
-        (Step::Repeat, State::Launching { first_try, .. }) => after.hold(*first_try, lease, "b"),
+        (Step::Repeat, State::Launching { .. }) => after.hold(lease, "b"),
         (Step::Tell(observed, _), _) => return tell(observed),
         (Step::Stop(cause), _) => {
             after.ask_to_stop(cause, None, now);
@@ -569,7 +569,7 @@ fn check_step(before: &Run, after: &Run) -> Result<(), TestCaseError> {
     prop_assert!(after.attempts.len() <= 3 && after.attempt() as usize == after.attempts.len());
     prop_assert!(after.attempts.iter().all(|attempt| attempt.launches.len() <= 3));
     prop_assert_eq!(after.due.is_none(), after.verdict().is_some());
-    prop_assert!(!matches!(rank(after), 2 | 3) || after.task().is_some(), "no task");
+    prop_assert!(!matches!(rank(after), 2 | 3) || after.last_task().is_some(), "no task");
     let stored = serde_json::to_string(after).unwrap();
     prop_assert_eq!(&serde_json::from_str::<Run>(&stored).unwrap(), after);
     Ok(())

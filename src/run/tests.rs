@@ -501,7 +501,11 @@ fn the_news_may_come_in_any_order() {
                 run = *next;
             }
         }
-        assert_eq!((run.verdict(), run.task()), (Some(Verdict::Failed), Some(T2)), "{order:?}");
+        assert_eq!(
+            (run.verdict(), run.last_task()),
+            (Some(Verdict::Failed), Some(T2)),
+            "{order:?}"
+        );
         assert_eq!((run.exit_code(), run.launch().unwrap().version), (Some(3), 8), "{order:?}");
         count += 1;
     }
@@ -526,7 +530,7 @@ fn a_refusal_that_was_a_lie_is_taken_back_with_its_task() {
     for fact in [launched(T2), seen(T2, 3, News::Pending), seen(T2, 3, News::Running)] {
         let run = after(&doubt, &fact);
         let launch = run.launch().unwrap();
-        assert_eq!((launch.number, &launch.refusal, run.task()), (2, &None, Some(T2)));
+        assert_eq!((launch.number, &launch.refusal, run.last_task()), (2, &None, Some(T2)));
     }
 }
 
@@ -561,12 +565,12 @@ fn every_launch_of_an_attempt_has_a_token_of_its_own_and_asks_for_the_same() {
     let namespace = Namespace::default();
     let mut run = armed();
     let first = run.client_token(&namespace);
-    run.hold(at(0), at(200), "b");
+    run.hold(at(200), "b");
     assert_eq!((run.client_token(&namespace), run.owner.as_str()), (first.clone(), "b"));
     run.refused("no capacity", at(260));
     run.arm(request("other"), at(260), at(350), "c");
     assert_eq!(run.request().unwrap().container, "app");
-    assert_eq!(run.state, State::Launching { first_try: at(260), lease: at(350) });
+    assert_eq!(run.state, State::Launching { lease: at(350) });
     assert_eq!((run.launch().unwrap().number, run.first_launch_at()), (2, Some(at(0))));
     let second = run.client_token(&namespace);
     run.open_attempt(at(400));
@@ -601,7 +605,7 @@ fn an_attempt_opened_again_keeps_its_launches_and_forgets_its_end() {
     let end = (&attempt.ending, attempt.exit_code, &attempt.reason, attempt.ended_at);
     assert_eq!(end, (&None, None, &None, None));
     assert_eq!(attempt.launches[0].refusal.as_deref(), Some("as ECS says"));
-    assert_eq!((run.task(), run.living_task()), (Some(T1), None));
+    assert_eq!((run.last_task(), run.living_task()), (Some(T1), None));
 }
 
 #[test]
@@ -610,9 +614,12 @@ fn a_next_attempt_leaves_the_earlier_one_as_it_was() {
     let mut run = failed.clone();
     run.open_attempt(at(90));
     assert_eq!(run.attempts[..1], failed.attempts[..]);
-    assert_eq!((run.attempt(), run.launch(), run.task(), run.exit_code()), (2, None, None, None));
+    assert_eq!(
+        (run.attempt(), run.launch(), run.last_task(), run.exit_code()),
+        (2, None, None, None)
+    );
     assert_eq!((run.reason(), run.due), (Some("as ECS says"), Some(at(90))));
-    assert_ne!(run.slot_holder(2), run.slot_holder(1));
+    assert_ne!(run.holder(2), run.holder(1));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use longshore::identity::{JobName, Namespace, RunId};
 use longshore::jobs::Policy;
 use longshore::ledger::database::Database;
 use longshore::ledger::sqlite::SqliteLedger;
-use longshore::ledger::{Claim, Filter, Ledger, Saved, Slot, update};
+use longshore::ledger::{Claim, Filter, Ledger, Saved, Slot, Updated, update, update_held};
 use longshore::queue::local::LocalQueue;
 use longshore::queue::{Message, Outcome, Queue, QueueName};
 use longshore::run::{Attempt, Run, State, Verdict, Wait};
@@ -109,10 +109,24 @@ fn an_update_reads_again_when_somebody_was_faster() {
             run.owner = "ours".to_owned();
             true
         });
-        assert_eq!(updated.await.unwrap().unwrap().owner, "ours");
+        let Updated::Saved(updated) = updated.await.unwrap() else { panic!("not saved") };
+        assert_eq!((updated.owner.as_str(), updated.revision), ("ours", 2));
         assert_eq!(calls, 1);
-        let refused = update(ledger, &first.id, |_| false).await.unwrap();
-        assert_eq!(refused, None);
+        // What the caller holds is outdated by now: it is read anew.
+        let mut owners = Vec::new();
+        let updated = update_held(ledger, first.clone(), |run| {
+            owners.push(run.owner.clone());
+            run.due = Some(at(7));
+            true
+        });
+        let Updated::Saved(updated) = updated.await.unwrap() else { panic!("not saved") };
+        assert_eq!((updated.owner.as_str(), updated.due), ("ours", Some(at(7))));
+        assert_eq!(owners, ["first", "ours"]);
+        let left = update(ledger, &first.id, |_| false).await.unwrap();
+        assert!(matches!(left, Updated::Left(run) if run.revision == 3));
+        let nobody = run("a", "nobody", 0).id;
+        let unknown = update(ledger, &nobody, |_| true).await.unwrap();
+        assert!(matches!(unknown, Updated::Unknown(id) if id == nobody));
         assert_eq!(ledger.load(&first.id).await.unwrap().unwrap().owner, "ours");
     });
 }
@@ -180,24 +194,23 @@ fn lists_meet_every_condition_of_their_filter() {
 #[test]
 fn slots_are_held_by_name_up_to_the_limit() {
     check(async |ledger| {
-        let job = job("a");
-        assert_eq!(ledger.acquire(&job, "x/1", 2).await.unwrap(), Slot::Held);
-        assert_eq!(ledger.acquire(&job, "y/1", 2).await.unwrap(), Slot::Held);
-        let full = Slot::Full(vec!["x/1".to_owned(), "y/1".to_owned()]);
-        assert_eq!(ledger.acquire(&job, "z/1", 2).await.unwrap(), full);
+        let [x, y, z] = ["1", "2", "3"].map(|key| run("a", key, 0).holder(1));
+        assert_eq!(ledger.acquire(&x, 2).await.unwrap(), Slot::Held);
+        assert_eq!(ledger.acquire(&y, 2).await.unwrap(), Slot::Held);
+        let Slot::Full(mut holders) = ledger.acquire(&z, 2).await.unwrap() else { panic!() };
+        holders.sort();
+        let mut expected = vec![x.clone(), y.clone()];
+        expected.sort();
+        assert_eq!(holders, expected);
         // A holder keeps its slot, even when the limit was lowered since.
-        assert_eq!(ledger.acquire(&job, "x/1", 1).await.unwrap(), Slot::Held);
-        ledger.release(&job, "x/1").await.unwrap();
-        ledger.release(&job, "x/1").await.unwrap();
-        assert_eq!(ledger.holders(&job).await.unwrap(), ["y/1"]);
-        assert_eq!(
-            ledger.acquire(&job, "z/1", 1).await.unwrap(),
-            Slot::Full(vec!["y/1".to_owned()])
-        );
-        assert_eq!(ledger.acquire(&job, "z/1", 2).await.unwrap(), Slot::Held);
+        assert_eq!(ledger.acquire(&x, 1).await.unwrap(), Slot::Held);
+        ledger.release(&x).await.unwrap();
+        ledger.release(&x).await.unwrap();
+        assert_eq!(ledger.holders(&job("a")).await.unwrap(), std::slice::from_ref(&y));
+        assert_eq!(ledger.acquire(&z, 1).await.unwrap(), Slot::Full(vec![y]));
+        assert_eq!(ledger.acquire(&z, 2).await.unwrap(), Slot::Held);
         // Another job's slots are its own.
-        let other = "b".parse().unwrap();
-        assert_eq!(ledger.acquire(&other, "x/1", 1).await.unwrap(), Slot::Held);
+        assert_eq!(ledger.acquire(&run("b", "1", 0).holder(1), 1).await.unwrap(), Slot::Held);
     });
 }
 
