@@ -236,7 +236,7 @@ async fn repeat<L: Ledger, E: Ecs, Q: Queue>(
 async fn look<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     jobs: &Jobs,
-    run: Run,
+    mut run: Run,
     too_late: bool,
     invocation: Invocation<'_>,
 ) -> Result<Run, PortError> {
@@ -252,6 +252,7 @@ async fn look<L: Ledger, E: Ecs, Q: Queue>(
     }
     // Whoever armed this launch may still call RunTask: with the same token that is one task.
     if run.launch_is_unanswered() {
+        run.launch_found_unused(invocation.now);
         return repeat(backend, jobs, run, invocation).await;
     }
     match policy::launches_spent(&run, invocation.now) {

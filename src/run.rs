@@ -165,7 +165,7 @@ pub struct Attempt {
 pub struct Launch {
     /// From 1.
     pub number: u32,
-    /// When its token was first used: ECS forgets tokens.
+    /// Its token was not used before this time: ECS forgets tokens.
     pub at: Timestamp,
     /// The task's ARN.
     pub task: Option<String>,
@@ -327,6 +327,13 @@ impl Run {
         self.owner = owner.to_owned();
         self.state = State::Launching { lease };
         self.due = Some(lease);
+    }
+
+    /// Notes that no task of the present launch's token was found: it was not used so far.
+    pub fn launch_found_unused(&mut self, now: Timestamp) {
+        if let Some(launch) = self.present_launch() {
+            launch.at = now;
+        }
     }
 
     /// Notes that a slot may be taken in the present attempt's name.

@@ -3,6 +3,7 @@
 mod architecture;
 mod cli;
 mod contracts;
+mod crossings;
 mod local;
 mod program;
 mod readme;

@@ -1,0 +1,432 @@
+//! What others do between two steps of one invocation: the use cases over a real ledger and queue,
+//! with an ECS that keeps its tokens, and a hook at the moment that matters.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panic")]
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use jiff::{SignedDuration, Timestamp};
+use longshore::backend::Backend;
+use longshore::dispatch::{Invocation, dispatch};
+use longshore::ecs::{Described, Ecs, EcsError, RunTaskError};
+use longshore::event::{Container, Event, LastStatus, StopCode, TaskState, read_body};
+use longshore::identity::{ClientToken, Holder, JobName, Namespace, RunId};
+use longshore::jobs::{self, Jobs, TaskRequest};
+use longshore::ledger::database::Database;
+use longshore::ledger::sqlite::SqliteLedger;
+use longshore::ledger::{Claim, Filter, Ledger, LedgerError, Saved, Slot};
+use longshore::policy::Timing;
+use longshore::queue::QueueName;
+use longshore::queue::local::LocalQueue;
+use longshore::record::record;
+use longshore::run::{Run, State, StopCause, Verdict, Wait};
+use longshore::stop::ask_to_stop;
+use longshore::sweep::sweep;
+use tempfile::TempDir;
+
+/// What happens at one moment, once.
+type Hook = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+
+fn fire(hook: &Hook) -> bool {
+    let hook = hook.lock().unwrap().take();
+    hook.map(|hook| hook()).is_some()
+}
+
+/// SQLite, with a moment before a slot is taken.
+#[derive(Clone, Debug)]
+struct Hooked {
+    inner: SqliteLedger,
+    before_acquire: Moment,
+}
+
+#[derive(Clone, Default)]
+struct Moment {
+    hook: Hook,
+    /// Whether the invocation dies at it.
+    deadly: Arc<Mutex<bool>>,
+}
+
+impl std::fmt::Debug for Moment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Moment")
+    }
+}
+
+impl Ledger for Hooked {
+    async fn claim(&self, run: &Run) -> Result<Claim, LedgerError> {
+        self.inner.claim(run).await
+    }
+    async fn load(&self, id: &RunId) -> Result<Option<Run>, LedgerError> {
+        self.inner.load(id).await
+    }
+    async fn save(&self, run: &mut Run) -> Result<Saved, LedgerError> {
+        self.inner.save(run).await
+    }
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<RunId>, LedgerError> {
+        self.inner.due(now, limit).await
+    }
+    async fn list(&self, filter: &Filter) -> Result<Vec<Run>, LedgerError> {
+        self.inner.list(filter).await
+    }
+    async fn acquire(&self, holder: &Holder, limit: u32) -> Result<Slot, LedgerError> {
+        fire(&self.before_acquire.hook);
+        if std::mem::take(&mut *self.before_acquire.deadly.lock().unwrap()) {
+            return Err(LedgerError::Unavailable("the invocation dies here".to_owned()));
+        }
+        self.inner.acquire(holder, limit).await
+    }
+    async fn release(&self, holder: &Holder) -> Result<(), LedgerError> {
+        self.inner.release(holder).await
+    }
+    async fn holders(&self, job: &JobName) -> Result<Vec<Holder>, LedgerError> {
+        self.inner.holders(job).await
+    }
+}
+
+/// What the next RunTask answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Answer {
+    #[default]
+    Task,
+    /// It starts a task and the answer is lost.
+    Lost,
+    /// It answers that the request is invalid, and starts nothing.
+    Invalid,
+}
+
+/// An ECS that starts one task for each token.
+#[derive(Clone, Default)]
+struct Tasks {
+    tasks: Arc<Mutex<Vec<(ClientToken, TaskState)>>>,
+    answer: Arc<Mutex<Answer>>,
+    before_run_task: Hook,
+    before_described: Hook,
+    stopped: Arc<Mutex<Vec<String>>>,
+}
+
+impl Ecs for Tasks {
+    async fn run_task(
+        &self,
+        request: &TaskRequest,
+        token: &ClientToken,
+    ) -> Result<String, RunTaskError> {
+        fire(&self.before_run_task);
+        let answer = std::mem::take(&mut *self.answer.lock().unwrap());
+        if answer == Answer::Invalid {
+            return Err(RunTaskError::Invalid("no permission".to_owned()));
+        }
+        let task = format!("arn:aws:ecs:x:0:task/{}/{token}", request.cluster);
+        let mut tasks = self.tasks.lock().unwrap();
+        if !tasks.iter().any(|(known, _)| known == token) {
+            let state = TaskState {
+                task_arn: task.clone(),
+                cluster_arn: format!("arn:aws:ecs:x:0:cluster/{}", request.cluster),
+                started_by: Some(request.started_by.clone()),
+                last_status: LastStatus::Pending,
+                version: 1,
+                containers: vec![Container {
+                    name: request.container.clone(),
+                    ..Container::default()
+                }],
+                ..TaskState::default()
+            };
+            tasks.push((token.clone(), state));
+        }
+        match answer {
+            Answer::Lost => Err(RunTaskError::Unknown("the answer is lost".to_owned())),
+            Answer::Task | Answer::Invalid => Ok(task),
+        }
+    }
+
+    async fn describe(&self, _: &str, tasks: &[String]) -> Result<Vec<Described>, EcsError> {
+        let known = self.tasks.lock().unwrap().clone();
+        let described = tasks.iter().map(|task| {
+            match known.iter().find(|(_, state)| state.task_arn == *task) {
+                Some((_, state)) => Described::Task(Box::new(state.clone())),
+                None => Described::Missing(task.clone()),
+            }
+        });
+        let described = described.collect();
+        fire(&self.before_described);
+        Ok(described)
+    }
+
+    async fn list_started_by(&self, _: &str, started_by: &str) -> Result<Vec<String>, EcsError> {
+        let tasks = self.tasks.lock().unwrap();
+        let its = tasks.iter().filter(|(_, state)| state.started_by.as_deref() == Some(started_by));
+        Ok(its.map(|(_, state)| state.task_arn.clone()).collect())
+    }
+
+    async fn stop(&self, _: &str, task: &str, _: &str) -> Result<(), EcsError> {
+        self.stopped.lock().unwrap().push(task.to_owned());
+        Ok(())
+    }
+}
+
+#[derive(Clone)]
+struct World {
+    backend: Backend<Hooked, Tasks, LocalQueue>,
+    jobs: Jobs,
+    start: Timestamp,
+    _folder: Arc<TempDir>,
+}
+
+/// Nothing here ever waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+fn jobs(settings: &str) -> Jobs {
+    let text = format!(
+        "defaults: {{ network: {{ subnets: [subnet-0a1b2c3d4e5f60718], \
+         securityGroups: [sg-0a1b2c3d4e5f60718] }} }}\n\
+         jobs:\n  j:\n    task: {{ image: 'x:1', cpu: 256, memory: 512, command: [a] }}\n{settings}"
+    );
+    let read = jobs::read(text.as_bytes(), Timestamp::now());
+    read.jobs.unwrap_or_else(|| panic!("{:?}", read.problems))
+}
+
+fn event(key: &str) -> Event {
+    let body = format!("{{\"job\":\"j\",\"key\":\"{key}\"}}");
+    read_body(body.as_bytes(), "1").remove(0).unwrap()
+}
+
+fn id(key: &str) -> RunId {
+    event(key).occurrence().unwrap().run_id(&"j".parse().unwrap())
+}
+
+impl World {
+    fn new(settings: &str, timing: Timing) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ledger.db");
+        let database = Arc::new(Database::open(&file, &Namespace::default()).unwrap());
+        let inner = SqliteLedger::new(Arc::clone(&database));
+        let backend = Backend {
+            ledger: Hooked { inner, before_acquire: Moment::default() },
+            ecs: Tasks::default(),
+            queue: LocalQueue::new(database),
+            namespace: Namespace::default(),
+            timing,
+        };
+        let start = Timestamp::now();
+        Self { backend, jobs: jobs(settings), start, _folder: Arc::new(folder) }
+    }
+
+    fn at(&self, seconds: i64) -> Timestamp {
+        self.start + SignedDuration::from_secs(seconds)
+    }
+
+    /// The event of `key` arrives; the invocation's name is the time.
+    fn arrive(&self, key: &str, seconds: i64) -> Result<(), String> {
+        let nonce = format!("{key} at {seconds}");
+        let invocation = Invocation { now: self.at(seconds), nonce: &nonce };
+        now(dispatch(&self.backend, &self.jobs, &event(key), invocation))
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Every message that was sent arrives.
+    fn deliver(&self, seconds: i64) {
+        let far = self.start + SignedDuration::from_hours(1000);
+        let nonce = format!("messages at {seconds}");
+        let invocation = Invocation { now: self.at(seconds), nonce: &nonce };
+        for queue in [QueueName::States, QueueName::Events, QueueName::States] {
+            let sent = || self.backend.queue.receive(queue, far, SignedDuration::from_hours(1));
+            while let Some(message) = sent().unwrap() {
+                let event = read_body(message.body.as_bytes(), "1").remove(0).unwrap();
+                match queue {
+                    QueueName::States => {
+                        drop(now(record(&self.backend, &event, invocation.now)).unwrap());
+                    }
+                    QueueName::Events | QueueName::Reject => {
+                        drop(now(dispatch(&self.backend, &self.jobs, &event, invocation)));
+                    }
+                }
+                self.backend.queue.delete(message.number).unwrap();
+            }
+        }
+    }
+
+    /// The run's task moves on and ECS tells of it: it runs, or exits.
+    fn task_tells(&self, key: &str, exit_code: Option<i32>, seconds: i64) {
+        let task = self.run(key).last_task().unwrap().to_owned();
+        let state = {
+            let mut tasks = self.backend.ecs.tasks.lock().unwrap();
+            let (_, state) = tasks.iter_mut().find(|(_, state)| state.task_arn == task).unwrap();
+            state.version += 1;
+            state.started_at.get_or_insert(self.at(seconds));
+            state.last_status = LastStatus::Running;
+            if let Some(code) = exit_code {
+                state.last_status = LastStatus::Stopped;
+                state.stop_code = Some(StopCode::EssentialContainerExited);
+                state.stopped_at = Some(self.at(seconds));
+                state.containers[0].exit_code = Some(code);
+            }
+            state.clone()
+        };
+        let news = Event::TaskState(Box::new(state));
+        drop(now(record(&self.backend, &news, self.at(seconds))).unwrap());
+    }
+
+    fn run(&self, key: &str) -> Run {
+        now(self.backend.ledger.load(&id(key))).unwrap().unwrap()
+    }
+
+    fn tasks(&self) -> usize {
+        self.backend.ecs.tasks.lock().unwrap().len()
+    }
+
+    fn holders(&self) -> usize {
+        now(self.backend.ledger.holders(&"j".parse().unwrap())).unwrap().len()
+    }
+
+    fn stopped(&self) -> Vec<String> {
+        self.backend.ecs.stopped.lock().unwrap().clone()
+    }
+
+    fn set(&self, hook: &Hook, then: impl FnOnce(&Self) + Send + 'static) {
+        let world = self.clone();
+        *hook.lock().unwrap() = Some(Box::new(move || then(&world)));
+    }
+}
+
+const WAIT_FOR_ONE: &str = "    concurrency: { limit: 1, whenFull: wait }\n";
+const SKIP_AT_ONE: &str = "    concurrency: { limit: 1, whenFull: skip }\n";
+
+#[test]
+fn a_dispatcher_that_stalls_before_its_slot_starts_no_second_task() {
+    for timing in [Timing::AWS, Timing::LOCAL] {
+        let world = World::new(WAIT_FOR_ONE, timing);
+        let lease = timing.lease.as_secs();
+        world.arrive("1", 0).unwrap();
+        let moment = world.backend.ledger.before_acquire.hook.clone();
+        world.set(&moment, move |world| {
+            // Others take over twice, find no slot, then look, and are given the slot.
+            world.arrive("2", lease + 1).unwrap();
+            assert!(matches!(world.run("2").state, State::Waiting { wait: Wait::Doubt, .. }));
+            world.arrive("2", 2 * lease + 70).unwrap();
+            world.task_tells("1", Some(0), 2 * lease + 80);
+            world.arrive("2", 4 * lease + 200).unwrap();
+            assert_eq!(world.run("2").state, State::Started);
+        });
+        world.arrive("2", 0).unwrap();
+        assert_eq!(world.tasks(), 2, "one for each run");
+        assert_eq!(world.stopped(), Vec::<String>::new());
+        world.task_tells("2", Some(0), 5 * lease + 200);
+        assert_eq!(world.run("2").verdict(), Some(Verdict::Succeeded));
+        assert_eq!(world.holders(), 0);
+    }
+}
+
+#[test]
+fn a_task_that_starts_after_its_run_was_cancelled_is_stopped() {
+    let world = World::new("", Timing::AWS);
+    world.set(&world.backend.ecs.before_run_task, |world| {
+        // A stop is asked for; somebody else takes the launch over, is refused, looks and gives up.
+        let (run, at) = (id("1"), world.at(1));
+        let asked = now(ask_to_stop(&world.backend, &run, StopCause::Cancelled, None, at));
+        assert!(asked.unwrap().is_some());
+        *world.backend.ecs.answer.lock().unwrap() = Answer::Invalid;
+        world.arrive("1", 91).unwrap();
+        world.arrive("1", 200).unwrap();
+        world.deliver(201);
+        assert_eq!(world.run("1").verdict(), Some(Verdict::Cancelled));
+    });
+    world.arrive("1", 0).unwrap();
+    assert_eq!((world.tasks(), world.stopped().len()), (1, 1));
+}
+
+#[test]
+fn a_refusal_of_the_second_call_is_not_believed_when_the_first_started_a_task() {
+    let world = World::new("", Timing::AWS);
+    *world.backend.ecs.answer.lock().unwrap() = Answer::Lost;
+    world.arrive("1", 0).unwrap();
+    *world.backend.ecs.answer.lock().unwrap() = Answer::Invalid;
+    world.arrive("1", 91).unwrap();
+    world.deliver(92);
+    assert_eq!(world.run("1").verdict(), None);
+    world.arrive("1", 200).unwrap();
+    assert_eq!((world.run("1").state, world.tasks()), (State::Started, 1));
+}
+
+#[test]
+fn a_limit_that_ended_one_attempt_does_not_stop_the_next() {
+    let retry = "    timeout: 60s\n    retry: { attempts: 3, on: [anyExitCode], \
+                 backoff: { delay: 30s, factor: 1, max: 30s } }\n";
+    let world = World::new(retry, Timing::AWS);
+    world.arrive("1", 0).unwrap();
+    world.task_tells("1", None, 0);
+    // The container exits while sweep holds an older account of it.
+    world.set(&world.backend.ecs.before_described, |world| world.task_tells("1", Some(75), 1000));
+    now(sweep(&world.backend, &world.jobs, world.at(1000))).unwrap();
+    let run = world.run("1");
+    assert_eq!((run.attempt(), run.stop), (2, None));
+    world.deliver(1060);
+    assert_eq!((world.run("1").state, world.tasks()), (State::Started, 2));
+}
+
+#[test]
+fn a_run_that_was_to_wait_for_a_slot_is_not_counted_as_launched() {
+    let world = World::new(WAIT_FOR_ONE, Timing::AWS);
+    world.arrive("1", 0).unwrap();
+    *world.backend.ledger.before_acquire.deadly.lock().unwrap() = true;
+    world.arrive("2", 0).unwrap_err();
+    for minute in (2..300).step_by(2) {
+        world.arrive("2", minute * 60).unwrap();
+    }
+    world.deliver(300 * 60);
+    assert_eq!((world.run("2").verdict(), world.tasks()), (None, 1));
+    world.task_tells("1", Some(0), 301 * 60);
+    now(sweep(&world.backend, &world.jobs, world.at(302 * 60))).unwrap();
+    world.deliver(302 * 60);
+    assert_eq!((world.run("2").state, world.tasks()), (State::Started, 2));
+}
+
+#[test]
+fn a_slot_is_given_back_whatever_became_of_the_limit() {
+    // The limit was new when the slot was taken, and the run's own policy had none.
+    let mut world = World::new("", Timing::AWS);
+    *world.backend.ecs.answer.lock().unwrap() = Answer::Lost;
+    world.arrive("1", 0).unwrap();
+    world.jobs = jobs(SKIP_AT_ONE);
+    world.arrive("1", 91).unwrap();
+    assert_eq!((world.holders(), world.tasks()), (1, 1));
+    world.task_tells("1", Some(0), 100);
+    assert_eq!(world.holders(), 0);
+}
+
+#[test]
+fn nobody_is_skipped_because_of_a_slot_whose_holder_is_over() {
+    let world = World::new(SKIP_AT_ONE, Timing::AWS);
+    let moment = world.backend.ledger.before_acquire.hook.clone();
+    world.set(&moment, |world| {
+        world.arrive("1", 100).unwrap();
+        world.task_tells("1", Some(0), 110);
+    });
+    // It wakes when its run is over, and takes a slot that nobody will give back.
+    world.arrive("1", 0).unwrap();
+    assert_eq!(world.holders(), 1);
+    world.arrive("2", 3600).unwrap();
+    world.deliver(3601);
+    assert_eq!((world.run("2").state, world.tasks()), (State::Started, 2));
+}
+
+#[test]
+fn a_limit_that_is_new_does_not_skip_a_run_that_may_have_a_task() {
+    let mut world = World::new("", Timing::AWS);
+    *world.backend.ecs.answer.lock().unwrap() = Answer::Lost;
+    world.arrive("1", 0).unwrap();
+    world.jobs = jobs(SKIP_AT_ONE);
+    world.arrive("2", 10).unwrap();
+    world.arrive("1", 100).unwrap();
+    world.deliver(101);
+    assert_eq!(world.run("1").verdict(), None);
+    world.arrive("1", 300).unwrap();
+    assert_eq!((world.run("1").state, world.tasks()), (State::Started, 2));
+}
