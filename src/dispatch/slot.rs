@@ -1,0 +1,148 @@
+//! The concurrency limit: who may launch, who waits, who goes.
+
+use jiff::Timestamp;
+use tracing::info;
+
+use super::launch::Call;
+use super::{Invocation, tell};
+use crate::backend::{Backend, PortError};
+use crate::ecs::Ecs;
+use crate::event::Observed;
+use crate::identity::Holder;
+use crate::jobs::{Concurrency, Job, WhenFull};
+use crate::ledger::{self, Filter, Ledger, LedgerError, Slot, Updated};
+use crate::queue::Queue;
+use crate::run::{Run, State, StopCause, Wait};
+use crate::stop;
+
+/// Whether a launch may go on.
+pub(super) enum Admission {
+    Granted(Box<Run>),
+    Denied(Box<Run>),
+}
+
+/// Takes the slot of an attempt, where its job has a limit.
+pub(super) async fn admit<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    job: &Job,
+    run: Run,
+    call: Call,
+    invocation: Invocation<'_>,
+) -> Result<Admission, PortError> {
+    let Some(concurrency) = job.policy.concurrency else {
+        return Ok(Admission::Granted(Box::new(run)));
+    };
+    let holders = match acquire(backend, &run, concurrency).await? {
+        Slot::Held => return Ok(Admission::Granted(Box::new(run))),
+        Slot::Full(holders) => holders,
+    };
+    let due = invocation.now + backend.timing.remind_again;
+    let owner = run.owner.clone();
+    let updated = ledger::update_held(&backend.ledger, run, |stored| {
+        let ours = stored.owner == owner && matches!(stored.state, State::Launching { .. });
+        match (ours, call) {
+            (true, Call::First) => stored.wait_for_slot(invocation.now, due),
+            // RunTask may have been called before the limit was there: look first.
+            (true, Call::Again) => stored.wait(due, Wait::Doubt),
+            (false, _) => {}
+        }
+        ours
+    })
+    .await?;
+    match updated {
+        Updated::Saved(run) if call == Call::First => {
+            let run = turn_away(backend, *run, concurrency, &holders, invocation.now).await?;
+            Ok(Admission::Denied(Box::new(run)))
+        }
+        Updated::Saved(run) | Updated::Left(run) => Ok(Admission::Denied(run)),
+        Updated::Unknown(id) => Err(LedgerError::Vanished(id).into()),
+    }
+}
+
+async fn acquire<L: Ledger, E, Q>(
+    backend: &Backend<L, E, Q>,
+    run: &Run,
+    concurrency: Concurrency,
+) -> Result<Slot, PortError> {
+    let holder = run.holder(run.attempt());
+    let slot = backend.ledger.acquire(&holder, concurrency.limit).await?;
+    // Nobody is turned away for good because of a slot whose holder is over. Who waits is woken
+    // by sweep.
+    match (&slot, concurrency.when_full) {
+        (Slot::Full(holders), WhenFull::Skip | WhenFull::Replace)
+            if ledger::release_over(&backend.ledger, holders).await? > 0 =>
+        {
+            Ok(backend.ledger.acquire(&holder, concurrency.limit).await?)
+        }
+        (Slot::Held, _) | (Slot::Full(_), _) => Ok(slot),
+    }
+}
+
+/// Does with a run that found no slot what its job says.
+async fn turn_away<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    run: Run,
+    concurrency: Concurrency,
+    holders: &[Holder],
+    now: Timestamp,
+) -> Result<Run, PortError> {
+    match concurrency.when_full {
+        // A retry has been let in before.
+        WhenFull::Skip if run.attempt() == 1 => {
+            let reason = format!(
+                "job `{}` already has {} at work, and whenFull is skip",
+                run.job, concurrency.limit
+            );
+            tell(backend, run, Observed::Skipped, reason).await
+        }
+        WhenFull::Replace => replace(backend, run, holders, now).await,
+        WhenFull::Skip | WhenFull::Wait => {
+            info!(run = %run.id, job = %run.job, "waits for a slot");
+            Ok(run)
+        }
+    }
+}
+
+/// Makes room for the newest run: older ones that wait go, and of those at work the oldest. A run
+/// that is older than all of these goes itself.
+async fn replace<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    run: Run,
+    holders: &[Holder],
+    now: Timestamp,
+) -> Result<Run, PortError> {
+    let by = Some(run.id.to_string());
+    let waiting =
+        Filter { job: Some(run.job.clone()), waiting_for_slot: true, ..Filter::default() };
+    for waiter in backend.ledger.list(&waiting).await? {
+        if is_older(&waiter, &run) {
+            stop::ask_to_stop(backend, &waiter.id, StopCause::Replaced, by.clone(), now).await?;
+        }
+    }
+    let mut oldest: Option<Run> = None;
+    for holder in holders {
+        let Some(held) = backend.ledger.load(&holder.run).await? else { continue };
+        // One that is asked already makes room; a second need not go.
+        if held.stop.is_some() && held.verdict().is_none() {
+            return Ok(run);
+        }
+        if oldest.as_ref().is_none_or(|oldest| is_older(&held, oldest)) {
+            oldest = Some(held);
+        }
+    }
+    match oldest {
+        Some(oldest) if is_older(&oldest, &run) => {
+            stop::ask_to_stop(backend, &oldest.id, StopCause::Replaced, by, now).await?;
+            Ok(run)
+        }
+        Some(newer) => {
+            let reason = format!("replaced by {} before it had a task", newer.id);
+            tell(backend, run, Observed::Cancelled, reason).await
+        }
+        None => Ok(run),
+    }
+}
+
+fn is_older(run: &Run, than: &Run) -> bool {
+    (run.created_at, &run.id) < (than.created_at, &than.id)
+}
