@@ -127,11 +127,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Watches over one task. Not a verb: longshore starts it by itself, and nobody reads its output.
+/// Watches over one task. Not a verb: longshore starts it by itself, with the task's log as stderr.
 fn supervise(ledger: &Path, task: &str) -> Exit {
     match crate::ecs::local::supervise(ledger, task) {
         Ok(()) => Exit::Good,
-        Err(_) => Exit::Environment,
+        Err(error) => {
+            output::complain(&format!("the task's supervisor gave up: {error}"));
+            Exit::Environment
+        }
     }
 }
 

@@ -5,26 +5,32 @@
 //! supervisor holds a lock as long as it lives: a task without one, and without an end, can no
 //! longer be known.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Described, Ecs, EcsError, RunTaskError};
-use crate::event::{Container, ContainerOverride, LastStatus, NameValue, TaskOverride, TaskState};
+use crate::event::{LastStatus, TaskState};
 use crate::identity::ClientToken;
-use crate::jobs::{TaskRequest, TaskSource};
+use crate::jobs::TaskRequest;
 use crate::ledger::LedgerError;
 use crate::ledger::database::Database;
 
+mod body;
+mod container;
+mod output;
 mod program;
 mod record;
+mod state;
 mod supervisor;
 
 pub use program::Runtime;
@@ -32,6 +38,9 @@ pub use supervisor::supervise;
 
 /// How long a task may be without a supervisor before it gets another.
 const SUPERVISOR_WAIT: SignedDuration = SignedDuration::from_secs(1);
+
+/// A supervisor that ended without taking its task is followed by another after this.
+const SUPERVISOR_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// The hidden verb that makes our own program a supervisor.
 pub const SUPERVISE_VERB: &str = "supervise-task";
@@ -45,6 +54,8 @@ pub struct LocalEcs {
     runtime: Runtime,
     /// Names of variables that tasks get from our own environment.
     passed_variables: Vec<String>,
+    /// The supervisors we started for each task, and when, until they are reaped.
+    supervisors: Arc<Mutex<BTreeMap<String, (Child, Timestamp)>>>,
 }
 
 /// What a supervisor needs to know, as it is stored.
@@ -63,7 +74,8 @@ impl LocalEcs {
         runtime: Runtime,
         passed_variables: Vec<String>,
     ) -> Self {
-        Self { database, program, runtime, passed_variables }
+        let supervisors = Arc::default();
+        Self { database, program, runtime, passed_variables, supervisors }
     }
 
     /// Where the output of a task goes.
@@ -74,6 +86,7 @@ impl LocalEcs {
     /// Gives a supervisor to every task that was accepted by somebody who went away before there
     /// was one. Two supervisors are no harm: one of them takes the task, the other ends.
     pub fn tend(&self, now: Timestamp) -> Result<(), LedgerError> {
+        self.reap(now);
         let states: Vec<String> = self.database.with(|sqlite| {
             sqlite
                 .prepare_cached("SELECT state FROM tasks WHERE supervised = 0")?
@@ -83,7 +96,8 @@ impl LocalEcs {
         for state in states {
             let Ok(state) = serde_json::from_str::<TaskState>(&state) else { continue };
             let age = state.created_at.map(|created| now.duration_since(created));
-            if age.is_some_and(|age| age > SUPERVISOR_WAIT) {
+            let is_tried = self.supervisors().contains_key(&state.task_arn);
+            if !is_tried && age.is_some_and(|age| age > SUPERVISOR_WAIT) {
                 self.start_supervisor(&state.task_arn).map_err(|error| {
                     LedgerError::Unavailable(format!("cannot start a supervisor: {error}"))
                 })?;
@@ -92,26 +106,76 @@ impl LocalEcs {
         Ok(())
     }
 
-    fn start_supervisor(&self, task: &str) -> std::io::Result<()> {
+    fn start_supervisor(&self, task: &str) -> io::Result<()> {
+        let ledger = self.database.path();
+        fs::create_dir_all(tasks_folder(ledger))?;
+        // What it complains of stands where people look for the task's output.
+        let log = OpenOptions::new().create(true).append(true).open(log_file(ledger, task))?;
         // Its own process group: Ctrl-C in our terminal is not for it.
-        Command::new(&self.program)
+        let child = Command::new(&self.program)
             .arg(SUPERVISE_VERB)
-            .arg(self.database.path())
+            .arg(ledger)
             .arg(task)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(log)
             .process_group(0)
             .spawn()?;
+        self.supervisors().insert(task.to_owned(), (child, Timestamp::now()));
         Ok(())
+    }
+
+    /// Lets go of supervisors that have ended; not at once, so that one that cannot do its work is
+    /// not started again and again.
+    fn reap(&self, now: Timestamp) {
+        self.supervisors().retain(|_, (child, started)| {
+            let lives = matches!(child.try_wait(), Ok(None));
+            lives || now.duration_since(*started) < SUPERVISOR_AGAIN
+        });
+    }
+
+    fn supervisors(&self) -> MutexGuard<'_, BTreeMap<String, (Child, Timestamp)>> {
+        self.supervisors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a task stands; `None` when that can no longer be known. Whatever it left behind is
+    /// ended then: its slot goes to another.
+    fn state_of(&self, task: &str) -> Result<Option<TaskState>, LedgerError> {
+        let read = || self.database.with(|sqlite| record::read(sqlite, task));
+        let Some((state, supervised)) = read()? else { return Ok(None) };
+        if !self.is_orphan(task, &state, supervised) {
+            return Ok(Some(state));
+        }
+        // The supervisor may have written the end just before it let go of its lock.
+        match read()? {
+            Some((state, _)) if state.last_status == LastStatus::Stopped => Ok(Some(state)),
+            _ => {
+                if let Some(body) = self.database.with(|sqlite| record::body(sqlite, task))? {
+                    body.end();
+                }
+                Ok(None)
+            }
+        }
     }
 
     /// Whether a task's supervisor is gone without having written the end.
     fn is_orphan(&self, task: &str, state: &TaskState, supervised: bool) -> bool {
         supervised
             && state.last_status != LastStatus::Stopped
-            && fs::File::open(lock_file(self.database.path(), task))
-                .is_ok_and(|lock| lock.try_lock_shared().is_ok())
+            && match File::open(lock_file(self.database.path(), task)) {
+                Ok(lock) => lock.try_lock_shared().is_ok(),
+                // Somebody cleared the folder.
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
+            }
+    }
+
+    /// What was stored for this task's token, and whether a supervisor took it.
+    fn earlier(sqlite: &Connection, task: &str) -> rusqlite::Result<Option<(String, bool)>> {
+        sqlite
+            .query_row("SELECT request, supervised FROM tasks WHERE arn = ?1", [task], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()
     }
 }
 
@@ -139,51 +203,6 @@ fn arn(cluster: &str, token: &ClientToken) -> String {
     format!("arn:aws:ecs:local:000000000000:task/{cluster}/{id}")
 }
 
-/// A task that ECS has just accepted.
-fn provisioning(request: &TaskRequest, task: &str, now: Timestamp) -> TaskState {
-    let (family, image, size) = match &request.source {
-        TaskSource::Registered(family) => (family.clone(), None, None),
-        TaskSource::Inline(definition) => (
-            format!("{}:1", definition.family),
-            Some(definition.image.clone()),
-            Some((definition.cpu.to_string(), definition.memory.to_string())),
-        ),
-    };
-    let (cpu, memory) = size.unzip();
-    let environment = request.environment.iter();
-    TaskState {
-        task_arn: task.to_owned(),
-        cluster_arn: format!("arn:aws:ecs:local:000000000000:cluster/{}", request.cluster),
-        task_definition_arn: Some(format!(
-            "arn:aws:ecs:local:000000000000:task-definition/{family}"
-        )),
-        started_by: Some(request.started_by.clone()),
-        last_status: LastStatus::Provisioning,
-        desired_status: LastStatus::Running,
-        version: 1,
-        containers: vec![Container {
-            name: request.container.clone(),
-            last_status: LastStatus::Pending,
-            image,
-            ..Container::default()
-        }],
-        overrides: TaskOverride {
-            container_overrides: vec![ContainerOverride {
-                name: request.container.clone(),
-                environment: environment
-                    .filter(|(name, _)| name.starts_with("LONGSHORE_"))
-                    .map(|(name, value)| NameValue { name: name.clone(), value: value.clone() })
-                    .collect(),
-            }],
-        },
-        launch_type: Some("FARGATE".to_owned()),
-        cpu,
-        memory,
-        created_at: Some(now),
-        ..TaskState::default()
-    }
-}
-
 impl Ecs for LocalEcs {
     async fn run_task(
         &self,
@@ -191,7 +210,6 @@ impl Ecs for LocalEcs {
         token: &ClientToken,
     ) -> Result<String, RunTaskError> {
         let unknown = |error: LedgerError| RunTaskError::Unknown(error.to_string());
-        self.runtime.accepts(request).map_err(RunTaskError::Invalid)?;
         let task = arn(&request.cluster, token);
         let order = Order {
             request: request.clone(),
@@ -201,17 +219,15 @@ impl Ecs for LocalEcs {
         let order = serde_json::to_string(&order)
             .map_err(|error| RunTaskError::Invalid(error.to_string()))?;
         let now = Timestamp::now();
-        let state = provisioning(request, &task, now);
-        let earlier: Option<(String, bool)> = self
+        let state = state::provisioning(request, &task, now);
+        // A token that was used is the task it started, whatever this runtime makes of it.
+        if self.database.with(|sqlite| Self::earlier(sqlite, &task)).map_err(unknown)?.is_none() {
+            self.runtime.accepts(request).map_err(RunTaskError::Invalid)?;
+        }
+        let earlier = self
             .database
             .transaction(|sqlite| {
-                let earlier = sqlite
-                    .query_row(
-                        "SELECT request, supervised FROM tasks WHERE arn = ?1",
-                        [&task],
-                        |row| Ok((row.get(0)?, row.get(1)?)),
-                    )
-                    .optional()?;
+                let earlier = Self::earlier(sqlite, &task)?;
                 if earlier.is_none() {
                     sqlite.execute(
                         "INSERT INTO tasks (arn, cluster, token, started_by, request, state)
@@ -236,26 +252,14 @@ impl Ecs for LocalEcs {
     }
 
     async fn describe(&self, _cluster: &str, tasks: &[String]) -> Result<Vec<Described>, EcsError> {
-        let failed = |error: LedgerError| EcsError(error.to_string());
-        let mut described = Vec::new();
-        for task in tasks {
-            let found = self.database.with(|sqlite| record::read(sqlite, task)).map_err(failed)?;
-            described.push(match found {
-                Some((state, supervised)) if !self.is_orphan(task, &state, supervised) => {
-                    Described::Task(Box::new(state))
-                }
-                // The supervisor may have written the end just before it let go of its lock.
-                Some(_) => match self.database.with(|sqlite| record::read(sqlite, task)) {
-                    Ok(Some((state, _))) if state.last_status == LastStatus::Stopped => {
-                        Described::Task(Box::new(state))
-                    }
-                    Ok(_) => Described::Missing(task.clone()),
-                    Err(error) => return Err(failed(error)),
-                },
+        let described = tasks.iter().map(|task| {
+            let state = self.state_of(task).map_err(|error| EcsError(error.to_string()))?;
+            Ok(match state {
+                Some(state) => Described::Task(Box::new(state)),
                 None => Described::Missing(task.clone()),
-            });
-        }
-        Ok(described)
+            })
+        });
+        described.collect()
     }
 
     async fn list_started_by(
@@ -275,14 +279,23 @@ impl Ecs for LocalEcs {
 
     async fn stop(&self, _cluster: &str, task: &str, reason: &str) -> Result<(), EcsError> {
         self.database
-            .with(|sqlite| {
+            .transaction(|sqlite| {
                 // The supervisor looks for it; the first reason counts.
                 sqlite.execute(
                     "UPDATE tasks SET stop_reason = ?1 WHERE arn = ?2 AND stop_reason IS NULL",
                     [reason, task],
-                )
+                )?;
+                // No supervisor has it, and now none will: it is over.
+                let ours = "UPDATE tasks SET supervised = 1 WHERE arn = ?1 AND supervised = 0";
+                if sqlite.execute(ours, [task])? == 1
+                    && let Some((mut task_state, _)) = record::read(sqlite, task)?
+                {
+                    let now = Timestamp::now();
+                    state::stopped_unstarted(&mut task_state, reason, now);
+                    record::write(sqlite, &task_state, now)?;
+                }
+                Ok(())
             })
-            .map_err(|error| EcsError(error.to_string()))?;
-        Ok(())
+            .map_err(|error| EcsError(error.to_string()))
     }
 }

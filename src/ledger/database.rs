@@ -55,6 +55,7 @@ const SCHEMA: &str = "
         state TEXT NOT NULL,
         supervised INTEGER NOT NULL DEFAULT 0,
         stop_reason TEXT,
+        body TEXT,
         UNIQUE (cluster, token)
     ) STRICT;
     CREATE INDEX tasks_started_by ON tasks (started_by);
@@ -72,6 +73,11 @@ impl Database {
     /// Opens the file, or makes it; refuses one that is damaged, foreign, newer, or another
     /// namespace's, and leaves it as it is.
     pub fn open(path: &Path, namespace: &Namespace) -> Result<Self, LedgerError> {
+        if path.extension().is_some_and(|ending| ending == "tasks") {
+            let reason = "`.tasks` is the ending of the folder for what tasks print: give the \
+                          ledger another one, `.db` for example";
+            return Err(in_file(path, LedgerError::Unusable(reason.to_owned())));
+        }
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| {
                 let folder = folder.display();

@@ -2,8 +2,10 @@
 
 mod architecture;
 mod cli;
+mod containers;
 mod contracts;
 mod crossings;
 mod local;
 mod program;
 mod readme;
+mod tasks;

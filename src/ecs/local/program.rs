@@ -89,15 +89,28 @@ fn argv(request: &TaskRequest) -> Vec<String> {
 /// The task's variables, the request's own over the task definition's. Secrets are not fetched
 /// here: one that stands in our own environment is passed on.
 fn environment(request: &TaskRequest, passed: &[String]) -> BTreeMap<String, String> {
-    let secrets = definition(request).into_iter().flat_map(|definition| definition.secrets.keys());
-    let from_host =
-        secrets.chain(passed).filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)));
+    let from_host = host_names(request, passed)
+        .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)));
     let mut variables: BTreeMap<String, String> = from_host.collect();
-    if let Some(definition) = definition(request) {
-        variables.extend(definition.environment.clone());
-    }
+    variables.extend(own_environment(request));
+    variables
+}
+
+/// The variables that jobs.yaml gives the task.
+fn own_environment(request: &TaskRequest) -> BTreeMap<String, String> {
+    let fixed = definition(request).map(|definition| definition.environment.clone());
+    let mut variables = fixed.unwrap_or_default();
     variables.extend(request.environment.clone());
     variables
+}
+
+/// Names of variables that are passed on from our own environment.
+fn host_names<'a>(
+    request: &'a TaskRequest,
+    passed: &'a [String],
+) -> impl Iterator<Item = &'a String> {
+    let secrets = definition(request).into_iter().flat_map(|definition| definition.secrets.keys());
+    secrets.chain(passed)
 }
 
 /// Seconds from SIGTERM to SIGKILL.
@@ -129,7 +142,13 @@ pub(super) fn create_container(
 ) -> Command {
     let mut command = Command::new(engine);
     command.args(["create", "--name", name]);
-    for (variable, value) in environment(request, passed) {
+    let own = own_environment(request);
+    // The engine takes these from its own environment, which is ours: anybody may read a command
+    // line.
+    for name in host_names(request, passed).filter(|name| !own.contains_key(*name)) {
+        command.arg("--env").arg(name);
+    }
+    for (variable, value) in own {
         command.arg("--env").arg(format!("{variable}={value}"));
     }
     let Some(definition) = definition(request) else { return command };

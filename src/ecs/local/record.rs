@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::body::Body;
 use crate::event::TaskState;
 use crate::queue::QueueName;
 use crate::queue::local::put;
@@ -30,6 +31,22 @@ pub(super) fn read(sqlite: &Connection, task: &str) -> rusqlite::Result<Option<(
         Ok((serde_json::from_str(&state).map_err(to_sqlite)?, supervised))
     })
     .transpose()
+}
+
+/// Notes what a task is besides its row.
+pub(super) fn note_body(sqlite: &Connection, task: &str, body: &Body) -> rusqlite::Result<()> {
+    let body = serde_json::to_string(body).map_err(to_sqlite)?;
+    sqlite.execute("UPDATE tasks SET body = ?1 WHERE arn = ?2", [&body, task])?;
+    Ok(())
+}
+
+/// What a task is besides its row, once it is anything.
+pub(super) fn body(sqlite: &Connection, task: &str) -> rusqlite::Result<Option<Body>> {
+    let body: Option<String> = sqlite
+        .query_row("SELECT body FROM tasks WHERE arn = ?1", [task], |row| row.get(0))
+        .optional()?
+        .flatten();
+    body.map(|body| serde_json::from_str(&body).map_err(to_sqlite)).transpose()
 }
 
 pub(super) fn to_sqlite(error: serde_json::Error) -> rusqlite::Error {
