@@ -4,19 +4,17 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::program::{Done, Project, Running, job, task, wait_for};
 
 /// Goes on until the test says so.
-const UNTIL_GATE: &str = "until [ -e gate ]; do sleep 0.02; done";
-const LEDGER: &str = ".longshore/longshore.db";
+pub(crate) const UNTIL_GATE: &str = "until [ -e gate ]; do sleep 0.02; done";
+pub(crate) const LEDGER: &str = ".longshore/longshore.db";
 
 fn local(project: &Project, event: &str) -> Done {
     project.run(&["local", "-o", "json", event])
@@ -31,7 +29,7 @@ fn once(jobs: &str) -> (Project, Done) {
 }
 
 #[track_caller]
-fn check_end(done: &Done, exit: i32, verdict: &str, code: Option<i32>, reason: &str) {
+pub(crate) fn check_end(done: &Done, exit: i32, verdict: &str, code: Option<i32>, reason: &str) {
     let run = done.only_run();
     let text = run["reason"].as_str().unwrap_or_default();
     assert_eq!((done.code, &run["verdict"]), (Some(exit), &json!(verdict)), "{done:#?}");
@@ -258,31 +256,6 @@ fn a_schedule_is_one_run_whoever_tells_of_it() {
 }
 
 #[test]
-fn many_processes_with_one_event_start_one_task() {
-    for round in 0..15 {
-        let project = Project::new(&job("echo x >> marker", &[]));
-        let mut crowd: Vec<Running> = (0..8)
-            .map(|_| {
-                let mut command = project.command(&["local", "-q", "-o", "json", "-"]);
-                command.stdin(Stdio::piped());
-                Running::start(command)
-            })
-            .collect();
-        // All of them wait for the event: it comes to all of them at once.
-        for running in &mut crowd {
-            running.feed(r#"{"job": "work", "key": "the same"}"#);
-        }
-        let mut started = 0;
-        for running in crowd {
-            let done = running.finish();
-            check_end(&done, 0, "Succeeded", Some(0), "");
-            started += done.json()["started"].as_u64().unwrap_or_default();
-        }
-        assert_eq!((started, project.lines("marker")), (1, 1), "round {round}");
-    }
-}
-
-#[test]
 fn a_killed_command_leaves_its_task_running_and_the_next_one_follows_it() {
     let script = format!("echo x >> marker; {UNTIL_GATE}; echo done; exit 7");
     let project = Project::new(&job(&script, &[]));
@@ -298,30 +271,6 @@ fn a_killed_command_leaves_its_task_running_and_the_next_one_follows_it() {
     check_end(&done, 7, "Failed", Some(7), "exited with code 7");
     assert_eq!((&done.json()["started"], project.lines("marker")), (&json!(0), 1), "{done:#?}");
     assert_eq!(project.run(&["logs", "work"]).stdout, "done\n");
-}
-
-#[test]
-fn an_interrupt_asks_the_tasks_to_stop_and_a_second_one_leaves_them() {
-    for (trap, second) in [("", false), ("trap '' TERM; ", true)] {
-        let script = format!("{trap}echo x >> marker; while :; do sleep 0.05; done");
-        let project = Project::new(&job(&script, &["retry: { attempts: 3 }"]));
-        let event = project.event("once");
-        let running = project.start(&["local", "-o", "json", &event]);
-        wait_for("the task", || project.lines("marker") == 1);
-        wait_for("its news", || project.runs()[0]["status"] == "Running");
-        running.signal(Signal::INT);
-        if !second {
-            check_end(&running.finish(), 143, "Cancelled", Some(143), "");
-            continue;
-        }
-        let asked = || project.run(&["show", "work"]).stdout.contains("stop     asked for");
-        wait_for("the first interrupt", asked);
-        running.signal(Signal::INT);
-        let done = running.finish();
-        assert_eq!((done.code, done.stdout.as_str()), (Some(130), ""), "{done:#?}");
-        assert!(done.stderr.contains("the tasks go on"), "{done:#?}");
-        assert_eq!(project.runs()[0]["verdict"], Value::Null, "{done:#?}");
-    }
 }
 
 #[test]

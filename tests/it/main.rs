@@ -3,6 +3,8 @@
 mod architecture;
 mod cli;
 mod contracts;
+mod interrupt;
 mod local;
 mod program;
 mod readme;
+mod sharing;
