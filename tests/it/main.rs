@@ -5,6 +5,7 @@ mod cli;
 mod contracts;
 mod interrupt;
 mod local;
+mod logging;
 mod program;
 mod readme;
 mod sharing;
