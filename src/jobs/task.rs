@@ -209,14 +209,14 @@ impl TaskEntry {
         let cpu = self.cpu.or(defaults.map(|(cpu, _)| cpu));
         let memory = self.memory.or(defaults.map(|(_, memory)| memory));
         if let (Some(cpu), Some(memory)) = (cpu, memory)
-            && let Err(problem) = fargate::check_size(cpu, memory)
+            && let Err(misfit) = fargate::check_size(cpu, memory)
         {
             let key = if fargate::memory_sizes(cpu).is_none() || self.memory.is_none() {
                 "cpu"
             } else {
                 "memory"
             };
-            problems.push(Problem::error(at.key(key), problem));
+            problems.push(Problem::error(at.key(key), misfit.message).remedy(misfit.remedy));
         }
         let storage = fargate::EPHEMERAL_STORAGE_GIB;
         if let Some(gib) = self.ephemeral_storage.filter(|gib| !storage.contains(gib)) {
@@ -225,17 +225,22 @@ impl TaskEntry {
                     at.key("ephemeralStorage"),
                     format!("is {gib}, must be from {} to {} GiB", storage.start(), storage.end()),
                 )
-                .remedy("20 GiB come without asking"),
+                .remedy("leave it out for 20 GiB, which come without asking"),
             );
         }
         let seconds = fargate::STOP_TIMEOUT_SECS;
         if let Some(timeout) =
             self.stop_timeout.filter(|timeout| !seconds.contains(&timeout.duration().as_secs()))
         {
-            problems.push(Problem::error(
-                at.key("stopTimeout"),
-                format!("is {timeout}, must be from {}s to {}s", seconds.start(), seconds.end()),
-            ));
+            let (least, most) =
+                (Period::from_secs(*seconds.start()), Period::from_secs(*seconds.end()));
+            problems.push(
+                Problem::error(
+                    at.key("stopTimeout"),
+                    format!("is {timeout}, must be from {least} to {most}"),
+                )
+                .remedy(format!("write `{most}` or less: Fargate waits no longer")),
+            );
         }
     }
 
@@ -291,7 +296,10 @@ impl TaskEntry {
                 );
             }
             if let Some(index) = argv.iter().position(|element| element.contains('\0')) {
-                problems.push(Problem::error(at.key(key).index(index), "holds the character NUL"));
+                problems.push(
+                    Problem::error(at.key(key).index(index), "holds the character NUL")
+                        .remedy("remove it: no program can be given one"),
+                );
             }
         }
         if let Some(index) =
