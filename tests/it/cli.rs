@@ -7,7 +7,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::program::{Done, Project, Running, job, task};
+use crate::local::UNTIL_GATE;
+use crate::program::{Done, Project, Running, job, task, wait_for};
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     match value[name].as_array() {
@@ -540,6 +541,24 @@ fn what_strangers_wrote_cannot_steer_the_terminal() {
     check(&["show", "work"], |done| &done.stdout);
     let json = project.run(&["show", "work", "-o", "json"]).json();
     assert!(json["occurrence"].as_str().is_some_and(|text| text.contains(KEY)), "{json:#}");
+}
+
+#[test]
+fn followed_logs_come_while_the_task_runs_and_end_with_it() {
+    let project = Project::new(&job(&format!("echo first; {UNTIL_GATE}; echo last"), &[]));
+    let event = project.event("once");
+    let local = project.start(&["local", "-q", &event]);
+    wait_for("the run's task", || project.run(&["logs", "work"]).stdout == "first\n");
+    let follower = project.start(&["logs", "work", "--follow"]);
+    wait_for("the first line", || follower.stdout() == "first\n");
+    project.write("gate", "");
+    let done = follower.finish();
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), "first\nlast\n"), "{done:#?}");
+    assert_eq!(local.finish().code, Some(0));
+    let again = project.run(&["logs", "work", "--follow"]);
+    assert_eq!(again.stdout, "first\nlast\n", "{again:#?}");
+    let json = project.run(&["logs", "work", "--follow", "-o", "json"]);
+    assert_eq!(json.code, Some(2), "{json:#?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::thread;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -307,6 +308,40 @@ fn a_task_that_nobody_watched_to_its_end_is_lost_and_not_started_again() {
 
 #[test]
 #[cfg(target_os = "linux")]
+fn a_lost_run_is_corrected_by_the_truth_when_it_comes() {
+    let project = Project::new(&job(&format!("echo x >> marker; {UNTIL_GATE}"), &[]));
+    let event = project.event("once");
+    let first = project.start(&["local", &event]);
+    wait_for("the task", || project.lines("marker") == 1);
+    first.kill();
+    project.kill("supervise-task");
+    assert_eq!(verdicts(&project.runs()), ["Lost"]);
+
+    // What ECS would have told of the task, had its news not been lost.
+    let file = Connection::open(project.path(LEDGER)).expect("the ledger opens");
+    let state: String =
+        file.query_row("SELECT state FROM tasks", [], |row| row.get(0)).expect("one task");
+    let mut detail: Value = serde_json::from_str(&state).expect("a task state is JSON");
+    let version = detail["version"].as_u64().unwrap_or_default();
+    detail["version"] = json!(version + 1);
+    detail["lastStatus"] = json!("STOPPED");
+    detail["stopCode"] = json!("EssentialContainerExited");
+    detail["stoppedAt"] = json!(Timestamp::now().to_string());
+    detail["containers"][0]["lastStatus"] = json!("STOPPED");
+    detail["containers"][0]["exitCode"] = json!(6);
+    let news = json!({
+        "id": "1", "source": "aws.ecs", "detail-type": "ECS Task State Change",
+        "time": "2026-11-24T09:14:07Z", "resources": [], "detail": detail,
+    });
+    project.write("news.json", news.to_string());
+    let done = project.run(&["local", "news.json"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let runs = project.runs();
+    assert_eq!((verdicts(&runs), &runs[0]["exitCode"]), (vec!["Failed"], &json!(6)), "{runs:#?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn a_command_killed_at_any_point_never_makes_a_task_run_twice() {
     const DELAYS_MS: [u64; 30] = [
         0, 33, 7, 51, 14, 46, 3, 28, 60, 19, 40, 11, 57, 24, 1, 36, 9, 54, 17, 44, 5, 30, 59, 21,
@@ -359,6 +394,29 @@ fn namespaces_do_not_share_runs() {
 fn sqlite(project: &Project, statements: &str) {
     let file = Connection::open(project.path(LEDGER)).expect("the ledger opens");
     file.execute_batch(statements).expect("the statements work");
+}
+
+#[test]
+fn a_ledger_that_cannot_be_written_or_is_no_file_is_told_as_such() {
+    let (project, first) = once(&job("echo x >> marker", &[]));
+    assert_eq!(first.code, Some(0), "{first:#?}");
+    let next = project.event("next");
+    // A version for writing that is newer than SQLite's own: to be read only, also for root.
+    let mut header = project.read(LEDGER);
+    header[18] = 3;
+    project.write(LEDGER, header);
+    fs::create_dir(project.path("folder.db")).expect("a folder");
+    for (ledger, said) in [(LEDGER, "give it to this user to write"), ("folder.db", "folder.db")] {
+        let done = project.run(&["local", &next, "--ledger", ledger]);
+        assert_eq!(done.code, Some(3), "{done:#?}");
+        assert!(done.stderr.starts_with("error: ") && done.stderr.contains(said), "{done:#?}");
+    }
+    let done = project.run(&["runs", "--ledger", "folder.db"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""), "{done:#?}");
+    // To look needs nothing to be written.
+    let done = project.run(&["runs", "-o", "json"]);
+    assert_eq!((done.code, verdicts(&project.runs())), (Some(0), vec!["Succeeded"]), "{done:#?}");
+    assert_eq!(project.lines("marker"), 1);
 }
 
 #[test]
@@ -566,7 +624,7 @@ fn one_file_that_cannot_be_read_starts_nothing_at_all() {
 const DOCKER: &str = r#"#!/bin/sh
 { printf '%s' "$1"; verb=$1; shift; for word; do printf ' [%s]' "$word"; done; echo; } >> calls
 case $verb in
-create) if [ -e refuses ]; then echo "pull access denied for alpine" >&2; exit 1; fi; echo id ;;
+create) if [ -e pulls ]; then exec sleep 60; fi; if [ -e refuses ]; then echo "pull access denied for alpine" >&2; exit 1; fi; echo id ;;
 start) echo from the container; if [ -e blocks ]; then until [ -e killed ]; do sleep 0.02; done; fi ;;
 kill) : > killed ;;
 inspect) cat state.json ;;
@@ -635,6 +693,36 @@ fn a_container_that_cannot_be_made_failed_to_start() {
     check_end(&done, 1, "Failed", None, "failed to start");
     assert!(done.only_run()["reason"].to_string().contains("pull access denied"), "{done:#?}");
     assert_eq!(calls.len(), 1, "{calls:#?}");
+}
+
+#[test]
+fn a_container_that_does_not_start_in_time_is_given_up() {
+    let (_project, done, calls) =
+        through_docker(&[("pulls", "")], &["startWithin: 1s", "launches: { max: 1 }"]);
+    check_end(&done, 1, "Failed", None, "did not start in time");
+    assert!(calls.iter().all(|call| !call.starts_with("start ")), "{calls:#?}");
+}
+
+#[test]
+fn an_event_older_than_the_starting_deadline_is_skipped() {
+    let project = Project::new(&task(&[
+        "triggers: [{ s3: { bucket: uploads } }]",
+        "startingDeadline: 10m",
+        "task.image: alpine",
+        "task.command: [sh, -c, 'echo x >> marker']",
+    ]));
+    for (minutes, verdict, reason) in
+        [(11, "Skipped", "its startingDeadline is 10m"), (9, "Succeeded", "")]
+    {
+        let time = Timestamp::now() - SignedDuration::from_mins(minutes);
+        let mut event = object_created(&format!("{minutes}.csv"));
+        event["time"] = json!(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        project.write("event.json", event.to_string());
+        let done = local(&project, "event.json");
+        let code = (verdict == "Succeeded").then_some(0);
+        check_end(&done, 0, verdict, code, reason);
+    }
+    assert_eq!(project.lines("marker"), 1);
 }
 
 #[test]

@@ -9,3 +9,4 @@ mod logging;
 mod program;
 mod readme;
 mod sharing;
+mod terminal;
