@@ -266,7 +266,10 @@ impl JobsFile {
         }
         if self.jobs.len() > JOBS_MAX {
             let message = format!("has {} jobs, at most {JOBS_MAX} are read", self.jobs.len());
-            problems.push(Problem::error(at.clone(), message));
+            problems.push(
+                Problem::error(at.clone(), message)
+                    .remedy("share them between installations, each with a namespace of its own"),
+            );
         }
         let defaults = self.defaults;
         let place = Path::root().key("defaults");
@@ -441,14 +444,17 @@ fn check_tags<'a>(
     problems: &mut Vec<Problem>,
 ) {
     for (name, value) in tags {
-        let wrong = if name.to_ascii_lowercase().starts_with("aws:") {
-            "begins with `aws:`, which is AWS's own"
+        let (wrong, remedy) = if name.to_ascii_lowercase().starts_with("aws:") {
+            ("begins with `aws:`, which is AWS's own", "choose another name")
         } else if name.is_empty() || name.chars().count() > 128 || value.chars().count() > 256 {
-            "must have a name of 1 to 128 and a value of at most 256 characters"
+            (
+                "is too long or has no name",
+                "use 1 to 128 characters for the name and at most 256 for the value",
+            )
         } else {
             continue;
         };
-        problems.push(Problem::error(at.key(name), wrong));
+        problems.push(Problem::error(at.key(name), wrong).remedy(remedy));
     }
 }
 

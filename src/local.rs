@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tracing::{error, warn};
@@ -11,7 +12,7 @@ use uuid::Uuid;
 use crate::backend::{Backend, PortError};
 use crate::dispatch::{DispatchError, Dispatched, Invocation, dispatch};
 use crate::ecs::local::{LocalEcs, Runtime};
-use crate::event::{Event, Unreadable, read_body};
+use crate::event::{Event, read_body};
 use crate::identity::{Namespace, RunId};
 use crate::jobs::Jobs;
 use crate::ledger::database::Database;
@@ -27,6 +28,8 @@ use crate::sweep::{sweep, visit};
 
 /// A received message is handed out again after this, when whoever had it went away.
 const HIDDEN: SignedDuration = SignedDuration::from_secs(5);
+/// How long to try while others keep changing the same run: shorter than a message is hidden.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Messages handled in one turn of the loop, at most.
 const TURN_MESSAGES_MAX: u32 = 100;
 
@@ -52,7 +55,36 @@ pub struct Local {
     jobs: Jobs,
 }
 
-/// What became of a message.
+/// Why an event was not handled.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotHandled {
+    /// It never can be, for this reason: to the reject queue.
+    #[error("{0}")]
+    Refused(String),
+    /// A port failed: try again.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl From<DispatchError> for NotHandled {
+    fn from(error: DispatchError) -> Self {
+        match error {
+            DispatchError::Port(error) => Self::Port(error),
+            refused => Self::Refused(refused.to_string()),
+        }
+    }
+}
+
+impl From<RecordError> for NotHandled {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Port(error) => Self::Port(error),
+            refused => Self::Refused(refused.to_string()),
+        }
+    }
+}
+
+/// What becomes of a message.
 enum Handled {
     /// Done with, or refused for good.
     Done,
@@ -81,32 +113,39 @@ impl Local {
     }
 
     /// Dispatches an event, as a function that EventBridge or S3 invoked would.
-    pub async fn dispatch(&self, event: &Event) -> Result<Vec<Dispatched>, DispatchError> {
+    pub async fn dispatch(&self, event: &Event) -> Result<Vec<Dispatched>, NotHandled> {
+        // One nonce for all tries: what the first one claimed is still new.
         let nonce = Uuid::new_v4().to_string();
-        let invocation = Invocation { now: Timestamp::now(), nonce: &nonce };
-        dispatch(&self.backend, &self.jobs, event, invocation).await
+        patiently(async || {
+            let invocation = Invocation { now: Timestamp::now(), nonce: &nonce };
+            Ok(dispatch(&self.backend, &self.jobs, event, invocation).await?)
+        })
+        .await
     }
 
     /// Records a task state or an observation, as a function that a rule invoked would.
-    pub async fn record(&self, event: &Event) -> Result<Recorded, RecordError> {
-        record(&self.backend, event, Timestamp::now()).await
+    pub async fn record(&self, event: &Event) -> Result<Recorded, NotHandled> {
+        patiently(async || Ok(record(&self.backend, event, Timestamp::now()).await?)).await
     }
 
-    /// One turn: every message that is there, and every run whose time has come.
+    /// One turn: every message that is there, and every run whose time has come. A run that others
+    /// keep changing is left to the next turn.
     pub async fn turn(&self) -> Result<(), PortError> {
         self.backend.ecs.tend(Timestamp::now())?;
         self.handle(QueueName::States).await?;
         self.handle(QueueName::Events).await?;
-        sweep(&self.backend, &self.jobs, Timestamp::now()).await?;
-        Ok(())
+        or_next_time(sweep(&self.backend, &self.jobs, Timestamp::now()).await)
     }
 
-    /// Takes note of what happened since anybody last looked, without starting anything.
-    pub async fn settle(&self) -> Result<(), PortError> {
+    /// Brings the ledger up to the tasks without starting any: task states that wait in their queue
+    /// are recorded, a living task is asked where it stands and that recorded too, or, if its time
+    /// is over, asked to stop. A run without a task is not touched.
+    pub async fn catch_up(&self) -> Result<(), PortError> {
         self.handle(QueueName::States).await?;
         let open = Filter { open: true, ..Filter::default() };
-        let runs = self.backend.ledger.list(&open).await?;
-        visit(&self.backend, runs, Timestamp::now()).await?;
+        let mut runs = self.backend.ledger.list(&open).await?;
+        runs.retain(|run| run.living_task().is_some());
+        or_next_time(visit(&self.backend, runs, Timestamp::now()).await)?;
         self.handle(QueueName::States).await
     }
 
@@ -125,9 +164,13 @@ impl Local {
     }
 
     /// Asks a run to stop.
-    pub async fn stop(&self, id: &RunId) -> Result<(), PortError> {
-        let now = Timestamp::now();
-        ask_to_stop(&self.backend, id, StopCause::Cancelled, None, now).await.map(drop)
+    pub async fn stop(&self, id: &RunId) -> Result<(), NotHandled> {
+        patiently(async || {
+            let now = Timestamp::now();
+            ask_to_stop(&self.backend, id, StopCause::Cancelled, None, now).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Where the output of a task lies.
@@ -156,53 +199,70 @@ impl Local {
     ) -> Result<Handled, PortError> {
         let id = message.number.to_string();
         for event in read_body(message.body.as_bytes(), &id) {
-            let refused = match event {
-                Err(unreadable) => Some(unreadable.to_string()),
-                Ok(event) => match self.hand_over(queue, &event).await {
-                    Ok(()) => None,
-                    Err(Failure::Refused(reason)) => Some(reason),
-                    Err(Failure::Port(error)) => {
-                        warn!(%error, receives = message.receives, "message comes again");
-                        return Ok(Handled::Again);
-                    }
-                },
+            let handed_over = match event {
+                Err(unreadable) => Err(NotHandled::Refused(unreadable.to_string())),
+                Ok(event) => self.hand_over(queue, &event).await,
             };
-            if let Some(reason) = refused {
-                error!(queue = queue.as_str(), reason, "message rejected");
-                let rejected = Message::Rejected { body: message.body.clone(), reason };
-                self.backend.queue.send(&rejected, SignedDuration::ZERO).await?;
+            match handed_over {
+                Ok(()) => {}
+                Err(NotHandled::Refused(reason)) => {
+                    error!(queue = queue.as_str(), reason, "message rejected");
+                    self.reject(message.body.as_bytes(), reason).await?;
+                }
+                Err(NotHandled::Port(error)) => {
+                    warn!(%error, receives = message.receives, "message comes again");
+                    return Ok(Handled::Again);
+                }
             }
         }
         Ok(Handled::Done)
     }
 
-    async fn hand_over(&self, queue: QueueName, event: &Event) -> Result<(), Failure> {
+    async fn hand_over(&self, queue: QueueName, event: &Event) -> Result<(), NotHandled> {
         match queue {
-            QueueName::Events => {
-                self.dispatch(event).await.map(drop).map_err(|error| match error {
-                    DispatchError::Port(error) => Failure::Port(error),
-                    other => Failure::Refused(other.to_string()),
-                })
-            }
-            QueueName::States => self.record(event).await.map(drop).map_err(|error| match error {
-                RecordError::Port(error) => Failure::Port(error),
-                other => Failure::Refused(other.to_string()),
-            }),
+            QueueName::Events => self.dispatch(event).await.map(drop),
+            QueueName::States => self.record(event).await.map(drop),
             QueueName::Reject => Ok(()),
         }
     }
 
-    /// Puts what could not be read into the reject queue, with the reason.
-    pub async fn reject(&self, body: &[u8], unreadable: &Unreadable) -> Result<(), PortError> {
+    /// Puts what can never be acted upon into the reject queue, with the reason.
+    pub async fn reject(&self, body: &[u8], reason: String) -> Result<(), PortError> {
         let body = String::from_utf8_lossy(body).into_owned();
-        let rejected = Message::Rejected { body, reason: unreadable.to_string() };
+        let rejected = Message::Rejected { body, reason };
         Ok(self.backend.queue.send(&rejected, SignedDuration::ZERO).await?)
     }
 }
 
-enum Failure {
-    Refused(String),
-    Port(PortError),
+/// Does what may be repeated, and again while others keep changing the same run.
+async fn patiently<T>(work: impl AsyncFn() -> Result<T, NotHandled>) -> Result<T, NotHandled> {
+    let give_up_at = Instant::now() + PATIENCE;
+    loop {
+        match work().await {
+            Err(NotHandled::Port(error)) if is_contended(&error) && Instant::now() < give_up_at => {
+                tokio::time::sleep(pause()).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// 5 to 20 ms: those who met once should not meet again.
+fn pause() -> Duration {
+    let [random, ..] = Uuid::new_v4().into_bytes();
+    Duration::from_millis(5 + u64::from(random % 16))
+}
+
+/// Leaves a run that others keep changing to the next look at it.
+fn or_next_time<T>(result: Result<T, PortError>) -> Result<(), PortError> {
+    match result {
+        Err(error) if !is_contended(&error) => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn is_contended(error: &PortError) -> bool {
+    matches!(error, PortError::Ledger(LedgerError::Contended(_)))
 }
 
 /// Where the ledger of a namespace lies when nobody says.

@@ -4,15 +4,17 @@ use std::process::ExitCode;
 
 use crate::backend::PortError;
 use crate::ledger::LedgerError;
+use crate::local::NotHandled;
 use crate::run::{Run, Verdict};
 
 /// The codes, for `--help`.
 pub(super) const HELP: &str = "\
 Exit codes:
-  0  good
-  1  what was asked about is bad: problems found, or a run that failed without a code
-  2  the command line is wrong
-  3  the surroundings are missing: ledger, files or AWS cannot be reached
+  0    good
+  1    what was asked about is bad: problems found, or a run that failed without a code
+  2    the command line is wrong
+  3    the surroundings are missing: ledger, files or AWS cannot be reached
+  130  `local` was interrupted twice and left before its tasks had ended
   `local` passes the container's own code through.";
 
 /// How a command ends.
@@ -26,6 +28,8 @@ pub enum Exit {
     Usage,
     /// 3: the surroundings are missing.
     Environment,
+    /// 130: interrupted, and not waiting for what it stops.
+    Interrupted,
     /// A container's own code.
     Container(u8),
 }
@@ -52,6 +56,7 @@ impl From<Exit> for ExitCode {
             Exit::Bad => 1,
             Exit::Usage => 2,
             Exit::Environment => 3,
+            Exit::Interrupted => 130,
             Exit::Container(code) => code,
         })
     }
@@ -90,5 +95,14 @@ impl From<LedgerError> for Failure {
 impl From<PortError> for Failure {
     fn from(error: PortError) -> Self {
         Self::environment(error.to_string())
+    }
+}
+
+impl From<NotHandled> for Failure {
+    fn from(error: NotHandled) -> Self {
+        match error {
+            NotHandled::Refused(reason) => Self::bad(reason),
+            NotHandled::Port(error) => error.into(),
+        }
     }
 }

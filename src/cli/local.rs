@@ -1,29 +1,31 @@
 //! `local`: an event's whole path on this machine, from the event to the exit code.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use uuid::Uuid;
 
 use super::exit::{Exit, Failure};
 use super::explain::read_payload;
 use super::jobs_file;
-use super::logs::Tail;
-use super::output::{self, DIM, WARN, printable};
+use super::output::{self, WARN, printable};
 use super::show::story;
-use super::timeline::{self, timeline};
+use super::timeline;
 use super::{Common, Format, LedgerPath};
-use crate::dispatch::DispatchError;
+use crate::dispatch::Dispatched;
 use crate::ecs::local::Runtime;
-use crate::event::{self, Delivery, Event};
+use crate::event::{self, Event, Unreadable};
 use crate::identity::RunId;
-use crate::local::{Local, Settings, default_ledger};
-use crate::record::{RecordError, Recorded};
+use crate::local::{Local, NotHandled, Settings, default_ledger};
+use crate::record::Recorded;
 use crate::run::Run;
+
+mod reporter;
+
+use reporter::Reporter;
 
 /// How often the world is looked at while tasks run.
 const TURN: Duration = Duration::from_millis(40);
@@ -45,16 +47,12 @@ pub(super) struct Arguments {
     ledger: LedgerPath,
 }
 
-/// One event that can be acted upon.
+/// What a file held, as far as it could be read.
 struct Arrival {
-    event: Event,
-}
-
-/// An event that cannot be acted upon, and why.
-struct Refusal {
-    body: Vec<u8>,
-    unreadable: event::Unreadable,
     file: String,
+    /// The file's whole content.
+    payload: Rc<[u8]>,
+    event: Result<Event, Unreadable>,
 }
 
 /// What the events came to.
@@ -73,7 +71,7 @@ struct Tally {
 
 impl Tally {
     /// Notes what became of a task state.
-    fn note(&mut self, recorded: &Recorded) {
+    fn note_recorded(&mut self, recorded: &Recorded) {
         let problem = match recorded {
             Recorded::Changed(_) | Recorded::Ignored(_) => {
                 self.recorded += 1;
@@ -85,11 +83,26 @@ impl Tally {
         };
         self.rejected.push(problem.to_owned());
     }
+
+    /// Notes the runs of an event.
+    fn note_dispatched(&mut self, dispatched: Vec<Dispatched>) {
+        for Dispatched { run, new } in dispatched {
+            self.started += usize::from(new);
+            self.duplicates += usize::from(!new);
+            if self.ids.contains(&run.id) {
+                continue;
+            }
+            if run.verdict().is_some() {
+                self.before.push(run.id.clone());
+            }
+            self.ids.push(run.id);
+        }
+    }
 }
 
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
     let jobs = jobs_file::load(&common.jobs)?;
-    let (arrivals, refusals) = read_events(&arguments.events)?;
+    let arrivals = read_events(&arguments.events)?;
     let ledger =
         arguments.ledger.ledger.clone().unwrap_or_else(|| default_ledger(&common.namespace));
     let shown = ledger.display().to_string();
@@ -102,6 +115,8 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
             .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))?,
     };
     let local = Local::open(settings, jobs)?;
+    // From here on an interrupt stops what was started.
+    let mut interrupts = Interrupts::listen()?;
     let first = format!(
         "longshore: {}; the ledger is {}\n",
         arguments.runtime.describe(),
@@ -113,82 +128,70 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
     }
     // What an earlier command left behind comes first.
     let left = open_runs(&local).await?;
-    local.settle().await?;
+    local.catch_up().await?;
     let mut tally = submit(&local, arrivals).await?;
-    for refusal in refusals {
-        local.reject(&refusal.body, &refusal.unreadable).await?;
-        tally.rejected.push(format!("{}: {}", refusal.file, refusal.unreadable));
-    }
     if arguments.events.is_empty() {
         tally.ids = left;
     }
     for reason in &tally.rejected {
         output::complain(&printable(reason));
     }
-    let runs = watch(&local, &tally, arguments.quiet).await?;
+    let runs = watch(&local, &tally, arguments.quiet, &mut interrupts).await?;
     print(common, &tally, &runs)
 }
 
 /// Reads every file before anything starts; a file that holds nothing readable is an error.
-fn read_events(paths: &[PathBuf]) -> Result<(Vec<Arrival>, Vec<Refusal>), Failure> {
-    let (mut arrivals, mut refusals) = (Vec::new(), Vec::new());
+fn read_events(paths: &[PathBuf]) -> Result<Vec<Arrival>, Failure> {
+    let mut arrivals = Vec::new();
     for path in paths {
         let file = printable(&path.display().to_string());
-        let payload = read_payload(path)?;
+        let payload: Rc<[u8]> = read_payload(path)?.into();
         let deliveries = event::read(&payload, &Uuid::new_v4().to_string());
         let readable = deliveries.iter().flat_map(|delivery| &delivery.events).any(Result::is_ok);
-        for Delivery { events, .. } in deliveries {
-            for event in events {
-                match event {
-                    Ok(event) => arrivals.push(Arrival { event }),
-                    Err(error) if !readable => {
-                        let error = printable(&error.to_string());
-                        return Err(Failure::bad(format!("{file}: {error}; nothing was started")));
-                    }
-                    Err(unreadable) => refusals.push(Refusal {
-                        body: payload.clone(),
-                        unreadable,
-                        file: file.clone(),
-                    }),
+        for event in deliveries.into_iter().flat_map(|delivery| delivery.events) {
+            match event {
+                Err(error) if !readable => {
+                    let error = printable(&error.to_string());
+                    return Err(Failure::bad(format!("{file}: {error}; nothing was started")));
                 }
+                event => arrivals.push(Arrival {
+                    file: file.clone(),
+                    payload: Rc::clone(&payload),
+                    event,
+                }),
             }
         }
     }
-    Ok((arrivals, refusals))
+    Ok(arrivals)
 }
 
+/// Hands every event in. What nobody can act upon goes to the reject queue, as on AWS.
 async fn submit(local: &Local, arrivals: Vec<Arrival>) -> Result<Tally, Failure> {
     let mut tally = Tally::default();
-    for Arrival { event } in arrivals {
-        if matches!(event, Event::TaskState(_) | Event::Observation(_)) {
-            match local.record(&event).await {
-                Ok(recorded) => tally.note(&recorded),
-                Err(RecordError::Port(error)) => return Err(error.into()),
-                Err(error @ RecordError::Misdirected(_)) => tally.rejected.push(error.to_string()),
+    for Arrival { file, payload, event } in arrivals {
+        let handed_in = match event {
+            Ok(event) => hand_in(local, &event, &mut tally).await,
+            Err(unreadable) => Err(NotHandled::Refused(unreadable.to_string())),
+        };
+        match handed_in {
+            Ok(()) => {}
+            Err(NotHandled::Refused(reason)) => {
+                tally.rejected.push(format!("{file}: {reason}"));
+                local.reject(&payload, reason).await?;
             }
-            continue;
-        }
-        match local.dispatch(&event).await {
-            Ok(dispatched) => {
-                for one in dispatched {
-                    tally.started += usize::from(one.new);
-                    tally.duplicates += usize::from(!one.new);
-                    if tally.ids.contains(&one.run.id) {
-                        continue;
-                    }
-                    if one.run.verdict().is_some() {
-                        tally.before.push(one.run.id.clone());
-                    }
-                    tally.ids.push(one.run.id);
-                }
-            }
-            Err(DispatchError::Port(error)) => return Err(error.into()),
-            Err(error @ (DispatchError::Unwanted(_) | DispatchError::Misdirected(_))) => {
-                tally.rejected.push(error.to_string());
-            }
+            Err(NotHandled::Port(error)) => return Err(error.into()),
         }
     }
     Ok(tally)
+}
+
+async fn hand_in(local: &Local, event: &Event, tally: &mut Tally) -> Result<(), NotHandled> {
+    if matches!(event, Event::TaskState(_) | Event::Observation(_)) {
+        tally.note_recorded(&local.record(event).await?);
+    } else {
+        tally.note_dispatched(local.dispatch(event).await?);
+    }
+    Ok(())
 }
 
 async fn open_runs(local: &Local) -> Result<Vec<RunId>, Failure> {
@@ -200,10 +203,46 @@ async fn open_runs(local: &Local) -> Result<Vec<RunId>, Failure> {
     Ok(local.list(&filter).await?.into_iter().map(|run| run.id).collect())
 }
 
+/// Ctrl-C and SIGTERM. They are heard from the moment this is made, also while something else is
+/// being done.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+    count: u32,
+}
+
+impl Interrupts {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::environment(format!("cannot listen to signals: {error}")))
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            count: 0,
+        })
+    }
+
+    /// Waits for the next one; the first is 1.
+    async fn next(&mut self) -> u32 {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+        self.count += 1;
+        self.count
+    }
+}
+
 /// Turns the wheel until every run has ended, telling what happens meanwhile.
-async fn watch(local: &Local, tally: &Tally, quiet: bool) -> Result<Vec<Run>, Failure> {
+async fn watch(
+    local: &Local,
+    tally: &Tally,
+    quiet: bool,
+    interrupts: &mut Interrupts,
+) -> Result<Vec<Run>, Failure> {
     let mut reporter = Reporter::new(quiet, tally.before.clone());
-    let mut interrupts = 0;
     loop {
         local.turn().await?;
         let runs = local.runs(&tally.ids).await?;
@@ -214,15 +253,12 @@ async fn watch(local: &Local, tally: &Tally, quiet: bool) -> Result<Vec<Run>, Fa
         }
         tokio::select! {
             () = tokio::time::sleep(TURN) => {}
-            _ = tokio::signal::ctrl_c() => {
-                interrupts += 1;
-                interrupt(local, &runs, interrupts, &reporter).await?;
-            }
+            count = interrupts.next() => interrupt(local, &runs, count, &reporter).await?,
         }
     }
 }
 
-/// The first Ctrl-C asks the tasks to stop, the second leaves them to themselves.
+/// The first Ctrl-C asks the tasks to stop, the second does not wait until they have.
 async fn interrupt(
     local: &Local,
     runs: &[Run],
@@ -232,144 +268,20 @@ async fn interrupt(
     if count > 1 {
         reporter.finish();
         return Err(Failure {
-            exit: Exit::Container(130),
-            message: "left: the tasks go on; `longshore local` without an event follows them, \
-                      `longshore runs` lists them"
+            exit: Exit::Interrupted,
+            message: "left before the tasks had ended: they are being stopped, and `longshore \
+                      runs` shows how they end"
                 .to_owned(),
         });
     }
-    reporter.say(&format!("{WARN}stopping; Ctrl-C again leaves the tasks running{WARN:#}"));
+    reporter.say(&format!(
+        "{WARN}stopping the tasks, which may take each its stopTimeout; Ctrl-C again leaves without \
+         waiting for them{WARN:#}"
+    ));
     for run in runs.iter().filter(|run| run.verdict().is_none()) {
         local.stop(&run.id).await?;
     }
     Ok(())
-}
-
-/// Tells what happens, on standard error: each line of output, and beside it one live line on a
-/// terminal or a plain line for each moment elsewhere.
-struct Reporter {
-    bar: Option<ProgressBar>,
-    quiet: bool,
-    before: Vec<RunId>,
-    told: BTreeMap<RunId, Vec<String>>,
-    tails: BTreeMap<String, Tailed>,
-}
-
-/// The output of one task, as far as it was told.
-struct Tailed {
-    tail: Tail,
-    /// A line that has not ended yet.
-    rest: Vec<u8>,
-}
-
-impl Tailed {
-    /// Reads the lines that are whole; of a task that `ended`, what is left as well.
-    fn read(&mut self, ended: bool, lines: &mut Vec<String>) {
-        self.rest.extend(self.tail.next());
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=end).collect();
-            lines.push(String::from_utf8_lossy(&line).trim_end().to_owned());
-        }
-        if ended && !self.rest.is_empty() {
-            lines.push(String::from_utf8_lossy(&std::mem::take(&mut self.rest)).into_owned());
-        }
-    }
-}
-
-impl Reporter {
-    fn new(quiet: bool, before: Vec<RunId>) -> Self {
-        let bar = output::is_live().then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{spinner} {msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.enable_steady_tick(Duration::from_millis(100));
-            bar
-        });
-        Self { bar, quiet, before, told: BTreeMap::new(), tails: BTreeMap::new() }
-    }
-
-    fn report(&mut self, local: &Local, runs: &[Run]) {
-        let now = Timestamp::now();
-        for run in runs {
-            // What was over before we came is told once, in the end.
-            if self.before.contains(&run.id) {
-                continue;
-            }
-            if self.bar.is_none() {
-                self.tell_moments(run, now);
-            }
-            if !self.quiet {
-                self.tell_output(local, run);
-            }
-        }
-        if let Some(bar) = &self.bar {
-            bar.set_message(live_line(runs, now));
-        }
-    }
-
-    /// Tells the moments that are new. What is still to come is told when it is there.
-    fn tell_moments(&mut self, run: &Run, now: Timestamp) {
-        let told = self.told.entry(run.id.clone()).or_default();
-        let mut fresh = Vec::new();
-        for moment in timeline(run).into_iter().filter(|moment| moment.at <= now) {
-            let line =
-                format!("{DIM}{}{DIM:#} {} {}", output::clock(moment.at), run.job, moment.text);
-            if !told.contains(&line) {
-                told.push(line.clone());
-                fresh.push(line);
-            }
-        }
-        for line in fresh {
-            self.say(&line);
-        }
-    }
-
-    fn tell_output(&mut self, local: &Local, run: &Run) {
-        let launches = run.attempts.iter().flat_map(|attempt| &attempt.launches);
-        let mut lines = Vec::new();
-        for launch in launches {
-            let Some(task) = &launch.task else { continue };
-            let tailed = self.tails.entry(task.clone()).or_insert_with(|| Tailed {
-                tail: Tail::new(local.log_file(task)),
-                rest: Vec::new(),
-            });
-            tailed.read(launch.times.stopped_at.is_some(), &mut lines);
-        }
-        for line in lines {
-            self.say(&format!("{DIM}{} |{DIM:#} {}", run.job, printable(&line)));
-        }
-    }
-
-    fn say(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| output::print_aside(&format!("{line}\n"))),
-            None => output::print_aside(&format!("{line}\n")),
-        }
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-/// What goes on right now, in one line.
-fn live_line(runs: &[Run], now: Timestamp) -> String {
-    let open: Vec<String> = runs
-        .iter()
-        .filter(|run| run.verdict().is_none())
-        .map(|run| {
-            let since = output::span(now.duration_since(run.created_at));
-            format!("{}: {} {since}", run.job, output::status(run).to_lowercase())
-        })
-        .collect();
-    match open.as_slice() {
-        [first, second, third, rest @ ..] if !rest.is_empty() => {
-            format!("{first}, {second}, {third} and {} more", rest.len())
-        }
-        few => few.join(", "),
-    }
 }
 
 fn print(common: &Common, tally: &Tally, runs: &[Run]) -> Result<Exit, Failure> {

@@ -87,7 +87,7 @@ fn task(run: &Run, attempt: Option<u32>) -> Option<String> {
 
 async fn follow(local: &Local, run: &Run, tail: &mut Tail) -> Result<Exit, Failure> {
     loop {
-        local.settle().await?;
+        local.catch_up().await?;
         let ended = local
             .runs(std::slice::from_ref(&run.id))
             .await?

@@ -95,7 +95,7 @@ pub(super) async fn open(common: &Common, ledger: &LedgerPath) -> Result<Local, 
             .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))?,
     };
     let local = Local::open(settings, Jobs::default())?;
-    local.settle().await?;
+    local.catch_up().await?;
     Ok(local)
 }
 

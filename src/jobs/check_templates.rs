@@ -3,8 +3,8 @@
 
 use super::nearest::nearest;
 use super::problem::Problem;
-use super::request::{RequestError, RunSpec};
-use super::template;
+use super::request::{OVERRIDES_CHARS_MAX, RequestError, RunSpec};
+use super::template::{self, TemplateError};
 use super::yaml::Path;
 use super::{Job, TriggerEntry};
 use crate::event::Values;
@@ -13,6 +13,8 @@ use crate::identity::{Namespace, RunId};
 /// A kind of event and the values it brings, each with an example.
 struct Kind {
     name: &'static str,
+    /// One event of it, in a sentence.
+    one: &'static str,
     always: &'static [(&'static str, &'static str)],
     sometimes: &'static [(&'static str, &'static str)],
 }
@@ -26,11 +28,13 @@ const SCHEDULE: &str = "schedule";
 const KINDS: [Kind; 2] = [
     Kind {
         name: S3,
+        one: "an S3 event",
         always: &[("bucket", "uploads"), ("key", "incoming/a.png"), ("size", "1")],
         sometimes: &[("etag", "d41d8cd9"), ("versionId", "null")],
     },
     Kind {
         name: SCHEDULE,
+        one: "a schedule",
         always: &[("scheduledTime", "2026-11-24T02:00:00Z"), ("scheduleName", "schedule")],
         sometimes: &[],
     },
@@ -88,14 +92,20 @@ fn try_template(job: &Job, kind: &Kind, at: &Path, text: &str, problems: &mut Ve
     least.extend(kind.always.iter().map(pair));
     let mut most = least.clone();
     most.extend(kind.sometimes.iter().map(pair));
-    let when = format!("for {} events: ", kind.name);
     if let Err(error) = template::fill(text, &most) {
-        problems.push(Problem::error(at.clone(), format!("{when}{error}")));
+        let message = describe(&error, kind, "has");
+        problems.push(Problem::error(at.clone(), message).remedy(error.remedy()));
     } else if let Err(error) = template::fill(text, &least) {
-        problems.push(
-            Problem::warning(at.clone(), format!("{when}not always there: {error}"))
-                .remedy("add `| default('')` to the placeholder"),
-        );
+        let message = describe(&error, kind, "may have");
+        problems.push(Problem::warning(at.clone(), message).remedy(error.remedy()));
+    }
+}
+
+/// Names the kind of event only where it matters.
+fn describe(error: &TemplateError, kind: &Kind, has: &str) -> String {
+    match error {
+        TemplateError::NoValue(names) => format!("{} {has} no value for {names}", kind.one),
+        TemplateError::Wrong { message, .. } => message.clone(),
     }
 }
 
@@ -129,10 +139,7 @@ fn check_names(job: &Job, kinds: &[&str], at: &Path, text: &str, problems: &mut 
     let names = match template::names(text) {
         Ok(names) => names,
         Err(error) => {
-            problems.push(
-                Problem::error(at.clone(), error.to_string())
-                    .remedy("write `{{ '{{' }}` for two braces that are no placeholder"),
-            );
+            problems.push(Problem::error(at.clone(), error.to_string()).remedy(error.remedy()));
             return;
         }
     };
@@ -195,15 +202,19 @@ fn try_request(job: &Job, kinds: &[&str], at: &Path) -> Option<Problem> {
     match job.request(spec) {
         Ok(_) => None,
         Err(RequestError::Template { place, problem }) => {
-            Some(Problem::error(below(at, &place), problem.to_string()))
+            Some(Problem::error(below(at, &place), problem.to_string()).remedy(problem.remedy()))
         }
         // No example begins with a dash: it is a parameter's default that does.
         Err(RequestError::LeadingDash { place }) => Some(
             Problem::error(below(at, &place), "begins with `-` when a default is inserted")
                 .remedy("put `--` before it, or set `allowLeadingDash: true`"),
         ),
-        Err(error @ RequestError::OverridesTooLarge(_)) => {
-            Some(Problem::error(at.clone(), error.to_string()))
+        Err(RequestError::OverridesTooLarge(chars)) => {
+            let message = format!(
+                "comes to {chars} characters of overrides, ECS takes at most {OVERRIDES_CHARS_MAX}"
+            );
+            let remedy = "write less text beside placeholders, or put it into the image";
+            Some(Problem::error(at.clone(), message).remedy(remedy))
         }
     }
 }

@@ -27,11 +27,23 @@ pub fn memory_sizes(cpu: u32) -> Option<Vec<u32>> {
     })
 }
 
-/// Names what is wrong with a pair, with the nearest pair that works.
-pub fn check_size(cpu: u32, memory: u32) -> Result<(), String> {
+/// A pair that Fargate does not sell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// What is wrong with it.
+    pub message: String,
+    /// The nearest pair that works.
+    pub remedy: String,
+}
+
+/// Holds a pair against what Fargate sells.
+pub fn check_size(cpu: u32, memory: u32) -> Result<(), Misfit> {
     let Some(sizes) = memory_sizes(cpu) else {
         let cpus: Vec<String> = SIZES.iter().map(|size| size.0.to_string()).collect();
-        return Err(format!("Fargate has no cpu {cpu}: use {}", cpus.join(", ")));
+        return Err(Misfit {
+            message: format!("Fargate has no cpu {cpu}"),
+            remedy: format!("use {}", cpus.join(", ")),
+        });
     };
     if sizes.contains(&memory) {
         return Ok(());
@@ -40,12 +52,15 @@ pub fn check_size(cpu: u32, memory: u32) -> Result<(), String> {
     let remedy = match (enough, SIZES.iter().find(|size| size.0 > cpu && size.2 >= memory)) {
         (Some(next), _) => format!("use memory {next}"),
         (None, Some(larger)) => format!("use cpu {}", larger.0),
-        (None, None) => "no Fargate task has that much".to_owned(),
+        (None, None) => "use 122880 at most, with cpu 16384: no Fargate task has more".to_owned(),
     };
     let (first, last) = (sizes.first().copied().unwrap_or(0), sizes.last().copied().unwrap_or(0));
-    Err(format!(
-        "Fargate has no memory {memory} with cpu {cpu} (it goes from {first} to {last} MiB): {remedy}"
-    ))
+    Err(Misfit {
+        message: format!(
+            "Fargate has no memory {memory} with cpu {cpu} (it goes from {first} to {last} MiB)"
+        ),
+        remedy,
+    })
 }
 
 #[cfg(test)]
@@ -73,8 +88,9 @@ mod tests {
             (8_192, 17_408, "use memory 20480"),
             (16_384, 200_000, "no Fargate task"),
         ] {
-            let problem = check_size(cpu, memory).err().unwrap_or_default();
-            assert!(problem.contains(remedy), "{cpu}/{memory}: {problem}");
+            let found = check_size(cpu, memory).err().map(|misfit| misfit.remedy);
+            let found = found.unwrap_or_default();
+            assert!(found.contains(remedy), "{cpu}/{memory}: {found}");
         }
     }
 }

@@ -172,19 +172,27 @@ impl Backoff {
 
     fn check(&self, at: &Path, problems: &mut Vec<Problem>) {
         if self.delay.duration().is_zero() {
-            problems.push(Problem::error(at.key("delay"), "is 0s, must be at least 1s"));
+            problems.push(
+                Problem::error(at.key("delay"), "is 0s, must be at least 1s").remedy("write `1s`"),
+            );
         }
         if !(1.0..=10.0).contains(&self.factor) {
-            problems.push(Problem::error(
-                at.key("factor"),
-                format!("is {}, must be from 1 to 10", self.factor),
-            ));
+            problems.push(
+                Problem::error(
+                    at.key("factor"),
+                    format!("is {}, must be from 1 to 10", self.factor),
+                )
+                .remedy("write `2` to double every wait, `1` to keep it"),
+            );
         }
         if self.max < self.delay {
-            problems.push(Problem::error(
-                at.key("max"),
-                format!("is {}, must be at least delay ({})", self.max, self.delay),
-            ));
+            problems.push(
+                Problem::error(
+                    at.key("max"),
+                    format!("is {}, must be at least delay ({})", self.max, self.delay),
+                )
+                .remedy(format!("write `{}` or more, or a shorter `delay`", self.delay)),
+            );
         }
     }
 }
@@ -227,7 +235,7 @@ pub(super) fn check_life(at: &Path, period: Option<Period>, problems: &mut Vec<P
     if period < Period::from_secs(1) || period > TASK_LIFE_MAX {
         problems.push(
             Problem::error(at.clone(), format!("is {period}, must be from 1s to {TASK_LIFE_MAX}"))
-                .remedy("Fargate ends every task after 14 days"),
+                .remedy("write a duration in that range: Fargate ends every task after 14 days"),
         );
     }
 }
@@ -240,7 +248,8 @@ fn check_range(
 ) {
     if !range.contains(&value) {
         let message = format!("is {value}, must be from {} to {}", range.start(), range.end());
-        problems.push(Problem::error(at.clone(), message));
+        let remedy = format!("write a number from {} to {}", range.start(), range.end());
+        problems.push(Problem::error(at.clone(), message).remedy(remedy));
     }
 }
 

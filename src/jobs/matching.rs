@@ -22,7 +22,7 @@ pub struct Match<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unwanted {
     /// The event names a job that does not exist.
-    #[error("unknown_job: there is no job `{name}`{hint}")]
+    #[error("there is no job `{name}`{hint}")]
     UnknownJob {
         /// The name.
         name: String,
@@ -31,7 +31,7 @@ pub enum Unwanted {
     },
     /// No job is named after the schedule and no trigger names it.
     #[error(
-        "unknown_schedule: no job is named after the schedule `{name}`, and no trigger has \
+        "no job is named after the schedule `{name}`, and no trigger has \
          `scheduleName: {name}`{hint}"
     )]
     UnknownSchedule {
@@ -41,10 +41,10 @@ pub enum Unwanted {
         hint: String,
     },
     /// No trigger names the bucket.
-    #[error("unknown_source: no trigger names the bucket `{0}`")]
+    #[error("no trigger names the bucket `{0}`")]
     UnknownBucket(String),
     /// The parameters do not fit the job.
-    #[error("bad_parameters: job `{job}`: {problem}")]
+    #[error("job `{job}`: {problem}")]
     BadParameters {
         /// The job.
         job: String,

@@ -85,22 +85,26 @@ impl Parameter {
             && let Err(error) = whole(pattern)
         {
             let text = error.to_string();
-            let last = text.lines().last().unwrap_or_default().trim().to_owned();
+            let last = text.lines().last().unwrap_or_default().trim();
+            let last = last.strip_prefix("error: ").unwrap_or(last);
             problems.push(
                 Problem::error(at.key("pattern"), format!("is no regular expression: {last}"))
-                    .remedy("https://docs.rs/regex/#syntax has the syntax"),
+                    .remedy("write it as https://docs.rs/regex/#syntax has it"),
             );
         }
         if self.max_length.is_some_and(|max| !(1..=LENGTH_MAX).contains(&max)) {
-            problems.push(Problem::error(
-                at.key("maxLength"),
-                format!("must be from 1 to {LENGTH_MAX}"),
-            ));
+            problems.push(
+                Problem::error(at.key("maxLength"), format!("must be from 1 to {LENGTH_MAX}"))
+                    .remedy("write a number in that range, or leave it out"),
+            );
         }
         if let Some(default) = &self.default
             && let Err(problem) = self.accept(&Value::String(default.clone()))
         {
-            problems.push(Problem::error(at.key("default"), problem));
+            problems.push(
+                Problem::error(at.key("default"), problem)
+                    .remedy("write a value that a manual run may give, or leave it out"),
+            );
         }
     }
 

@@ -30,25 +30,36 @@ pub struct Problem {
     /// What is wrong, to be read after the path: `is 5m, must be at least 10m`.
     pub message: String,
     /// What to write instead.
-    pub remedy: Option<String>,
+    pub remedy: String,
+}
+
+/// What is wrong, without what to do about it: only [`Complaint::remedy`] makes a problem of it, so
+/// that nobody is left alone with one.
+#[derive(Debug)]
+#[must_use]
+pub struct Complaint {
+    severity: Severity,
+    path: Path,
+    message: String,
+}
+
+impl Complaint {
+    /// Adds what to write instead.
+    pub fn remedy(self, remedy: impl Into<String>) -> Problem {
+        let Self { severity, path, message } = self;
+        Problem { severity, path, span: None, message, remedy: remedy.into() }
+    }
 }
 
 impl Problem {
     /// A problem because of which the file cannot be used.
-    pub fn error(path: Path, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, path, span: None, message: message.into(), remedy: None }
+    pub fn error(path: Path, message: impl Into<String>) -> Complaint {
+        Complaint { severity: Severity::Error, path, message: message.into() }
     }
 
     /// A problem in spite of which the file can be used.
-    pub fn warning(path: Path, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(path, message) }
-    }
-
-    /// Adds what to write instead.
-    #[must_use]
-    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
-        self
+    pub fn warning(path: Path, message: impl Into<String>) -> Complaint {
+        Complaint { severity: Severity::Warning, path, message: message.into() }
     }
 
     /// Adds the text at fault, as byte offsets in the source.
@@ -103,11 +114,7 @@ impl Problem {
 /// One line for logs: path, message and remedy, without the place.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.title())?;
-        match &self.remedy {
-            Some(remedy) => write!(f, ": {remedy}"),
-            None => Ok(()),
-        }
+        write!(f, "{}: {}", self.title(), self.remedy)
     }
 }
 
@@ -126,7 +133,7 @@ pub struct ProblemRecord {
     /// What is wrong.
     pub message: String,
     /// What to write instead.
-    pub remedy: Option<String>,
+    pub remedy: String,
 }
 
 /// Shows problems to a person, in the order of the file, each with the line it is about.
@@ -146,7 +153,7 @@ fn render_one(problem: &Problem, file_name: &str, source: &str, renderer: &Rende
     };
     let file_name = printable_line(file_name);
     let group = Group::with_title(level.primary_title(printable_line(&problem.title())));
-    let mut group = match &problem.span {
+    let group = match &problem.span {
         Some(span) => {
             let line = Line::at(source, span.start);
             group.element(
@@ -158,10 +165,7 @@ fn render_one(problem: &Problem, file_name: &str, source: &str, renderer: &Rende
         }
         None => group.element(Origin::path(file_name)),
     };
-    if let Some(remedy) = &problem.remedy {
-        group = group.element(Level::HELP.message(printable_line(remedy)));
-    }
-    renderer.render(&[group])
+    renderer.render(&[group.element(Level::HELP.message(printable_line(&problem.remedy)))])
 }
 
 /// Replaces what the renderer leaves alone in source: the C1 controls, which some terminals obey.
@@ -229,9 +233,12 @@ mod tests {
 
     #[track_caller]
     fn check(source: &str, span: Range<usize>, expected: &[&str]) {
-        let problem = Problem::error(Path::root().key("a"), "is wrong").at(span);
+        let problem = Problem::error(Path::root().key("a"), "is wrong").remedy("right it").at(span);
         let shown = render(&[problem], "jobs.yaml", source, false);
-        assert_eq!(shown.lines().collect::<Vec<_>>(), expected, "{source:?}");
+        let shown: Vec<&str> = shown.lines().collect();
+        let (above, help) = shown.split_at(shown.len() - 2);
+        assert_eq!(above, expected, "{source:?}");
+        assert_eq!(help, ["  |", "  = help: right it"], "{source:?}");
     }
 
     #[test]
@@ -267,15 +274,16 @@ mod tests {
     fn problems_come_in_the_order_of_the_file_with_their_remedies() {
         let source = "a: 5m\nb: 1\n";
         let problems = [
-            Problem::warning(Path::root().key("b"), "is not\nused").at(6..7),
+            Problem::warning(Path::root().key("b"), "is not\nused").remedy("remove it").at(6..7),
             Problem::error(Path::root().key("a"), "is 5m, must be at least b (10m)")
                 .remedy("write 10m")
                 .at(3..5),
-            Problem::error(Path::root(), "the file is old"),
+            Problem::error(Path::root(), "the file is old").remedy("write a new one"),
         ];
         insta::assert_snapshot!(render(&problems, "jobs.yaml", source, false), @r"
         error: the file is old
         --> jobs.yaml
+         = help: write a new one
 
         error: a: is 5m, must be at least b (10m)
          --> jobs.yaml:1:4
@@ -290,6 +298,8 @@ mod tests {
           |
         2 | b: 1
           | ^
+          |
+          = help: remove it
         ");
         assert!(render(&problems, "jobs.yaml", source, true).contains("\u{1b}["));
     }
@@ -314,9 +324,10 @@ mod tests {
 
     #[test]
     fn json_output_has_the_place_in_camel_case_keys() -> Result<(), serde_json::Error> {
-        let problem = Problem::warning(Path::root().key("a").index(1), "is odd").at(2..3);
+        let problem =
+            Problem::warning(Path::root().key("a").index(1), "is odd").remedy("even it").at(2..3);
         let json = serde_json::to_string(&problem.record("\nab"))?;
-        let expected = r#"{"severity":"warning","path":"a[1]","line":2,"column":2,"message":"is odd","remedy":null}"#;
+        let expected = r#"{"severity":"warning","path":"a[1]","line":2,"column":2,"message":"is odd","remedy":"even it"}"#;
         assert_eq!(json, expected);
         Ok(())
     }

@@ -41,12 +41,17 @@ pub enum Expression {
 
 /// Why a text is not a schedule expression, and what to write in its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ExpressionError(String);
+#[error("{message}: {remedy}")]
+pub struct ExpressionError {
+    /// What is wrong with it.
+    pub message: String,
+    /// What to write in its place.
+    pub remedy: String,
+}
 
 impl ExpressionError {
-    fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
+    fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { message: message.into(), remedy: remedy.into() }
     }
 }
 
@@ -59,16 +64,18 @@ impl FromStr for Expression {
         let text = text.trim();
         if let Some((index, character)) = text.chars().enumerate().find(|(_, c)| !c.is_ascii()) {
             let position = index + 1;
-            return Err(ExpressionError::new(format!(
-                "has {character:?} at character {position}, only plain ASCII is allowed: retype it"
-            )));
+            return Err(ExpressionError::new(
+                format!("has {character:?} at character {position}, only plain ASCII is allowed"),
+                "retype it",
+            ));
         }
         match text.len() {
-            0 => return Err(ExpressionError::new(format!("is empty: write {FORMS}"))),
+            0 => return Err(ExpressionError::new("is empty", format!("write {FORMS}"))),
             length if length > CHARS_MAX => {
-                return Err(ExpressionError::new(format!(
-                    "has {length} characters, AWS takes at most {CHARS_MAX}: shorten it"
-                )));
+                return Err(ExpressionError::new(
+                    format!("has {length} characters, AWS takes at most {CHARS_MAX}"),
+                    "shorten it",
+                ));
             }
             _ => {}
         }
@@ -77,10 +84,10 @@ impl FromStr for Expression {
             "cron" => Cron::parse(body("cron", rest)?).map(Self::Cron),
             "rate" => Rate::parse(body("rate", rest)?).map(Self::Rate),
             "at" => parse_at(body("at", rest)?).map(Self::At),
-            _ => Err(ExpressionError::new(format!(
-                "`{text}` is not a schedule expression: write {}",
-                suggestion(text)
-            ))),
+            _ => Err(ExpressionError::new(
+                format!("`{text}` is not a schedule expression"),
+                format!("write {}", suggestion(text)),
+            )),
         }
     }
 }
@@ -139,9 +146,10 @@ fn instant(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
 /// The text between the parentheses, given what follows the first one.
 fn body<'t>(kind: &str, rest: &'t str) -> Outcome<&'t str> {
     rest.strip_suffix(')').ok_or_else(|| {
-        ExpressionError::new(format!(
-            "`{kind}(` must end with `)`: close it and write nothing after it"
-        ))
+        ExpressionError::new(
+            format!("`{kind}(` must end with `)`"),
+            "close it and write nothing after it",
+        )
     })
 }
 
@@ -160,12 +168,13 @@ fn parse_at(text: &str) -> Outcome<DateTime> {
     let text = text.trim();
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     if shape != "0000-00-00T00:00:00" {
-        return Err(ExpressionError::new(format!(
-            "at `{text}` is not a local date and time: write `at(yyyy-mm-ddThh:mm:ss)`, without a \
-             zone or fractions"
-        )));
+        return Err(ExpressionError::new(
+            format!("at `{text}` is not a local date and time"),
+            "write `at(yyyy-mm-ddThh:mm:ss)`, without a zone or fractions",
+        ));
     }
-    let missing = |remedy| ExpressionError::new(format!("at `{text}` does not exist: {remedy}"));
+    let missing =
+        |remedy: &str| ExpressionError::new(format!("at `{text}` does not exist"), remedy);
     let (date, time) = text.split_once('T').unwrap_or((text, ""));
     let date = Date::strptime("%Y-%m-%d", date)
         .map_err(|_| missing("write a month 01-12 and a day that it has in that year"))?;

@@ -12,15 +12,14 @@ use super::template;
 use super::yaml::Path;
 use crate::identity::JobName;
 
+mod names;
+mod variables;
+
+use names::{is_arn, is_container_name, is_image, is_role, is_task_definition};
+use variables::{check_variable, looks_secret, variable_for};
+
 /// The container's name when a job with an image gives none.
 const CONTAINER: &str = "main";
-/// Variables no job may set: they change what program runs, or pretend to be ECS's or ours.
-const RESERVED: [&str; 6] =
-    ["LD_PRELOAD", "LD_LIBRARY_PATH", "BASH_ENV", "ENV", "NODE_OPTIONS", "PATH"];
-const RESERVED_PREFIXES: [&str; 3] = ["LONGSHORE_", "ECS_", "AWS_"];
-/// Of those, the ones a job may set all the same: they select, they do not grant.
-const ALLOWED: [&str; 3] = ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"];
-
 /// What to run. Give `image`, and longshore registers the task definition; or give
 /// `taskDefinition` and `container` for one that exists.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -209,14 +208,14 @@ impl TaskEntry {
         let cpu = self.cpu.or(defaults.map(|(cpu, _)| cpu));
         let memory = self.memory.or(defaults.map(|(_, memory)| memory));
         if let (Some(cpu), Some(memory)) = (cpu, memory)
-            && let Err(problem) = fargate::check_size(cpu, memory)
+            && let Err(misfit) = fargate::check_size(cpu, memory)
         {
             let key = if fargate::memory_sizes(cpu).is_none() || self.memory.is_none() {
                 "cpu"
             } else {
                 "memory"
             };
-            problems.push(Problem::error(at.key(key), problem));
+            problems.push(Problem::error(at.key(key), misfit.message).remedy(misfit.remedy));
         }
         let storage = fargate::EPHEMERAL_STORAGE_GIB;
         if let Some(gib) = self.ephemeral_storage.filter(|gib| !storage.contains(gib)) {
@@ -225,17 +224,22 @@ impl TaskEntry {
                     at.key("ephemeralStorage"),
                     format!("is {gib}, must be from {} to {} GiB", storage.start(), storage.end()),
                 )
-                .remedy("20 GiB come without asking"),
+                .remedy("leave it out for 20 GiB, which come without asking"),
             );
         }
         let seconds = fargate::STOP_TIMEOUT_SECS;
         if let Some(timeout) =
             self.stop_timeout.filter(|timeout| !seconds.contains(&timeout.duration().as_secs()))
         {
-            problems.push(Problem::error(
-                at.key("stopTimeout"),
-                format!("is {timeout}, must be from {}s to {}s", seconds.start(), seconds.end()),
-            ));
+            let (least, most) =
+                (Period::from_secs(*seconds.start()), Period::from_secs(*seconds.end()));
+            problems.push(
+                Problem::error(
+                    at.key("stopTimeout"),
+                    format!("is {timeout}, must be from {least} to {most}"),
+                )
+                .remedy(format!("write `{most}` or less: Fargate waits no longer")),
+            );
         }
     }
 
@@ -291,7 +295,10 @@ impl TaskEntry {
                 );
             }
             if let Some(index) = argv.iter().position(|element| element.contains('\0')) {
-                problems.push(Problem::error(at.key(key).index(index), "holds the character NUL"));
+                problems.push(
+                    Problem::error(at.key(key).index(index), "holds the character NUL")
+                        .remedy("remove it: no program can be given one"),
+                );
             }
         }
         if let Some(index) =
@@ -338,196 +345,13 @@ impl TaskEntry {
     }
 }
 
-fn variable_for(name: &str) -> String {
-    let mut variable = String::new();
-    for c in name.trim_start_matches("parameters.").chars() {
-        if c.is_ascii_uppercase() && !variable.is_empty() {
-            variable.push('_');
-        }
-        variable.push(c.to_ascii_uppercase());
-    }
-    variable
-}
-
-fn check_variable(at: &Path, name: &str, problems: &mut Vec<Problem>) {
-    let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !valid {
-        problems.push(
-            Problem::error(
-                at.clone(),
-                format!("`{}` is no name of an environment variable", name.escape_debug()),
-            )
-            .remedy("use letters, digits and `_`, no digit first"),
-        );
-        return;
-    }
-    let reserved =
-        RESERVED.contains(&name) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    if reserved && !ALLOWED.contains(&name) {
-        problems.push(
-            Problem::error(at.clone(), format!("`{name}` may not be set by a job")).remedy(
-                "it decides what program runs, or belongs to ECS, AWS or longshore; set it in the \
-                 image",
-            ),
-        );
-    }
-}
-
-/// Whether a value stands there that should not be readable by everyone who reads this file.
-fn looks_secret(name: &str, value: &str) -> bool {
-    const ENDINGS: [&str; 9] = [
-        "PASSWORD",
-        "PASSWD",
-        "SECRET",
-        "SECRET_KEY",
-        "ACCESS_KEY",
-        "API_KEY",
-        "TOKEN",
-        "PRIVATE_KEY",
-        "CREDENTIALS",
-    ];
-    let name = name.to_ascii_uppercase();
-    let by_name =
-        ENDINGS.iter().any(|ending| name == *ending || name.ends_with(&format!("_{ending}")));
-    let access_key = ["AKIA", "ASIA"].iter().any(|start| {
-        value.match_indices(start).any(|(at, _)| {
-            let rest: Vec<u8> = value.bytes().skip(at + 4).take(16).collect();
-            rest.len() == 16 && rest.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-        })
-    });
-    (by_name && !value.is_empty()) || access_key || value.contains("-----BEGIN ")
-}
-
 /// Checks the ARN of an IAM role.
 pub(super) fn check_role(at: &Path, arn: Option<&str>, problems: &mut Vec<Problem>) {
     let Some(arn) = arn else { return };
-    let account = arn.split(':').nth(4).unwrap_or_default();
-    let is_role = is_arn(arn, &["iam"])
-        && account.len() == 12
-        && account.bytes().all(|b| b.is_ascii_digit())
-        && arn.split(':').nth(5).is_some_and(|name| name.len() > 5 && name.starts_with("role/"));
-    if !is_role {
+    if !is_role(arn) {
         problems.push(
             Problem::error(at.clone(), format!("`{}` is no role's ARN", arn.escape_debug()))
                 .remedy("write `arn:aws:iam::123456789012:role/NAME`"),
         );
-    }
-}
-
-fn is_arn(text: &str, services: &[&str]) -> bool {
-    let mut parts = text.splitn(6, ':');
-    parts.next() == Some("arn")
-        && parts.next().is_some_and(|partition| partition.starts_with("aws"))
-        && parts.next().is_some_and(|service| services.contains(&service))
-        && parts.nth(1).is_some()
-        && parts.next().is_some_and(|resource| !resource.is_empty() && !resource.contains(' '))
-}
-
-fn is_container_name(name: &str) -> bool {
-    (1..=255).contains(&name.len())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
-}
-
-/// The shape of an image reference: no spaces, no scheme, lower-case repository.
-fn is_image(image: &str) -> bool {
-    let (name, digest) = match image.split_once('@') {
-        Some((name, digest)) => (name, Some(digest)),
-        None => (image, None),
-    };
-    let digest_is_right = digest.is_none_or(|digest| {
-        digest.strip_prefix("sha256:").is_some_and(|hex| {
-            hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        })
-    });
-    let (repository, tag) = match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
-        _ => (name, None),
-    };
-    let tag_is_right = tag.is_none_or(|tag| {
-        (1..=128).contains(&tag.len())
-            && tag.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-    });
-    let segment_is_right = |segment: &str| {
-        !segment.is_empty()
-            && segment
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-:".contains(c))
-    };
-    !image.is_empty()
-        && digest_is_right
-        && tag_is_right
-        && repository.split('/').all(segment_is_right)
-}
-
-fn is_task_definition(text: &str) -> bool {
-    let name = match text.strip_prefix("arn:") {
-        Some(_) if is_arn(text, &["ecs"]) => match text.split_once(":task-definition/") {
-            Some((_, name)) => name,
-            None => return false,
-        },
-        Some(_) => return false,
-        None => text,
-    };
-    let (family, revision) = match name.split_once(':') {
-        Some((family, revision)) => (family, Some(revision)),
-        None => (name, None),
-    };
-    let revision_is_right = revision
-        .is_none_or(|digits| digits.parse::<u32>().is_ok_and(|n| n > 0 && n.to_string() == digits));
-    is_container_name(family) && revision_is_right
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn references_are_told_from_what_only_looks_like_them() {
-        let digest = format!("alpine@sha256:{}", "a".repeat(64));
-        for image in [
-            "alpine",
-            "alpine:3.22",
-            "localhost:5000/a/b:1",
-            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/report:1.4.2",
-            &digest,
-        ] {
-            assert!(is_image(image), "{image}");
-        }
-        for image in ["", "Alpine", "a b", "https://x/y", "alpine:", "a//b", "alpine@sha256:abc"] {
-            assert!(!is_image(image), "{image}");
-        }
-        for text in [
-            "thumbnailer",
-            "thumbnailer:7",
-            "arn:aws:ecs:eu-west-1:123456789012:task-definition/thumbnailer:7",
-        ] {
-            assert!(is_task_definition(text), "{text}");
-        }
-        for text in [
-            "",
-            "*",
-            "thumbnailer:0",
-            "thumbnailer:latest",
-            "arn:aws:ecs:eu-west-1:123456789012:cluster/x",
-        ] {
-            assert!(!is_task_definition(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn secrets_in_plain_text_are_noticed() {
-        for (name, value, secret) in [
-            ("DB_PASSWORD", "hunter2", true),
-            ("password", "x", true),
-            ("GITHUB_TOKEN", "ghp_x", true),
-            ("CONFIG", "key=AKIAIOSFODNN7EXAMPLE", true),
-            ("CERT", "-----BEGIN RSA PRIVATE KEY-----", true),
-            ("DB_PASSWORD", "", false),
-            ("TOKEN_TTL", "30", false),
-            ("DB_HOST", "db", false),
-        ] {
-            assert_eq!(looks_secret(name, value), secret, "{name}={value}");
-        }
     }
 }

@@ -15,18 +15,49 @@ use crate::event::Values;
 
 /// Why a template cannot be filled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct TemplateError(String);
+pub enum TemplateError {
+    /// The event has no value for these placeholders.
+    #[error("this event has no value for {0}")]
+    NoValue(String),
+    /// Whatever the event.
+    #[error("{message}")]
+    Wrong {
+        /// What is wrong.
+        message: String,
+        /// What to write instead.
+        remedy: &'static str,
+    },
+}
+
+impl TemplateError {
+    /// What to write instead.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NoValue(_) => DEFAULT,
+            Self::Wrong { remedy, .. } => remedy,
+        }
+    }
+}
+
+const ESCAPE: &str = "write `{{ '{{' }}` for two braces that are no placeholder";
+const DEFAULT: &str = "add `| default('')` to the placeholder";
+const FILTERS: &str = "use `date`, or one of https://docs.rs/minijinja/latest/minijinja/filters/";
+const EXAMPLE: &str = "write it like `{{ key | upper }}` or \
+                       `{{ scheduledTime | date('%Y/%m', 'Europe/Paris') }}`";
 
 impl From<Error> for TemplateError {
     fn from(error: Error) -> Self {
         // Never `{:#}`: that prints the values of the variables.
-        let text = match (error.kind(), error.detail()) {
-            (ErrorKind::UndefinedError, None) => "a placeholder has no value".to_owned(),
-            (kind, Some(detail)) => format!("{kind}: {detail}"),
-            (kind, None) => kind.to_string(),
-        };
-        Self(text)
+        let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+        // The kind's own words in front of the detail would only hide it.
+        match error.kind() {
+            ErrorKind::UndefinedError => Self::NoValue("a placeholder".to_owned()),
+            ErrorKind::SyntaxError => {
+                Self::Wrong { message: format!("is no template: {detail}"), remedy: ESCAPE }
+            }
+            ErrorKind::UnknownFilter => Self::Wrong { message: detail, remedy: FILTERS },
+            _ => Self::Wrong { message: detail, remedy: EXAMPLE },
+        }
     }
 }
 
@@ -66,12 +97,17 @@ pub fn fill(text: &str, values: &Values) -> Result<String, TemplateError> {
                 .filter(|name| !values.contains_key(name))
                 .map(|name| format!("`{name}`"))
                 .collect();
-            return TemplateError(format!("this event has no value for {}", missing.join(", ")));
+            // A known name may lack a part: `key.x`.
+            let some = !missing.is_empty();
+            let missing = if some { missing.join(", ") } else { "a placeholder".to_owned() };
+            return TemplateError::NoValue(missing);
         }
         TemplateError::from(error)
     })?;
     if filled.contains('\0') {
-        return Err(TemplateError("the filled text holds the character NUL".to_owned()));
+        let message = "the filled text holds the character NUL".to_owned();
+        let remedy = "remove it: no program can be given one";
+        return Err(TemplateError::Wrong { message, remedy });
     }
     Ok(filled)
 }
@@ -201,8 +237,8 @@ mod tests {
         for (text, problem) in [
             ("{{ bucket }}", "this event has no value for `bucket`"),
             ("{{ parameters.other }}", "this event has no value for `parameters.other`"),
-            ("{{ key", "syntax error"),
-            ("{{ key | nope }}", "unknown filter"),
+            ("{{ key", "is no template: unexpected end"),
+            ("{{ key | nope }}", "filter nope is unknown"),
             ("{{ key | date }}", "`date` takes a time"),
             ("{{ scheduledTime | date('%F', 'Mars/X') }}", "no IANA time zone"),
         ] {

@@ -116,7 +116,7 @@ fn every_problem_is_told_in_one_pass_with_its_place_and_remedy() {
         "8:23 jobs.report.triggers[1].s3.bucket: `Up` is no bucket name",
         "12:15 jobs.report.task.memory: Fargate has no memory 3072 with cpu 256",
         "13:25 jobs.report.task.command[2]: puts `key` into a string",
-        "13:25 jobs.report.task.command[2]: for schedule events: this event has no value for `key`",
+        "13:25 jobs.report.task.command[2]: a schedule has no value for `key`",
         "14:35 jobs.report.task.environment.DB_PASSWORD: `DB_PASSWORD` looks like a secret",
         "14:48 jobs.report.task.environment.1A: `1A` is no name of an environment variable",
         "15:27 jobs.report.concurrency.limit: is 0, must be from 1 to 500",
@@ -129,6 +129,33 @@ fn every_problem_is_told_in_one_pass_with_its_place_and_remedy() {
         assert!(found.starts_with(expected), "{found}\nexpected {expected}");
     }
     assert_eq!(found.len(), expected.len(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_template_is_told_wrong_in_words_that_fit_every_event() {
+    for (element, expected) in [
+        (
+            "{{ job | nope }}",
+            "filter nope is unknown: use `date`, or one of https://docs.rs/minijinja/latest/minijinja/filters/",
+        ),
+        (
+            "{{ job | date }}",
+            "`date` takes a time like scheduledTime: write it like `{{ key | upper }}` or `{{ scheduledTime | date('%Y/%m', 'Europe/Paris') }}`",
+        ),
+        (
+            "{{ job",
+            "is no template: unexpected end of input, expected end of variable block: write `{{ '{{' }}` for two braces that are no placeholder",
+        ),
+        ("{{ job.name }}", "`job.name` is no value: did you mean `job`?"),
+        (
+            "{{ key }}",
+            "`key` comes with S3 events, and no trigger of this job is one: use another value, or add such a trigger",
+        ),
+    ] {
+        let source = one(&format!("{{ image: alpine, command: [\"{element}\"] }}"));
+        let place = "3:38 jobs.j.task.command[0]: ";
+        assert_eq!(errors(&source), [format!("{place}{expected}")]);
+    }
 }
 
 #[test]
@@ -149,12 +176,12 @@ fn what_a_job_cannot_mean_is_refused_with_the_way_to_say_it() {
         (one("{ image: alpine, command: [python3, -c, 'x {{ job }}'] }"), "runs as code"),
         (one("{ image: alpine, command: ['{{ nope }}'] }"), "`nope` is no value"),
         (one("{ image: alpine, command: ['{{ bukket }}'] }"), "did you mean `bucket`?"),
-        (one("{ image: alpine, command: ['{{ job'] }"), "syntax error"),
+        (one("{ image: alpine, command: ['{{ job'] }"), "is no template"),
         (one("{ image: alpine, environment: { LD_PRELOAD: x } }"), "may not be set"),
         (one("{ image: alpine, environment: { AWS_SECRET_ACCESS_KEY: x } }"), "may not be set"),
         (one("{ image: alpine, secrets: { A: b } }"), "is no ARN of Secrets Manager"),
         (one("{ image: alpine, taskRoleArn: role/x }"), "is no role's ARN"),
-        (one("{ image: alpine, stopTimeout: 3m }"), "must be from 2s to 120s"),
+        (one("{ image: alpine, stopTimeout: 3m }"), "must be from 2s to 2m"),
         (one("{ image: alpine, ephemeralStorage: 20 }"), "must be from 21 to 200"),
         (one("{ image: alpine, cpu: 300 }"), "Fargate has no cpu 300"),
         (one("{ image: alpine }\n    timeout: 400d"), "must be from 1s to 14d"),
@@ -257,21 +284,18 @@ fn an_event_goes_to_the_jobs_that_want_it() {
         (schedule("longshore-hourly-2", None), "hourly-2"),
         (schedule("legacy", None), "named"),
         (schedule("anything", Some("thumbs")), "thumbs"),
-        (schedule("hourly", Some("gone")), "unknown_job: there is no job `gone`"),
+        (schedule("hourly", Some("gone")), "there is no job `gone`"),
         (
             schedule("longshore-hourli", None),
-            "unknown_schedule: no job is named after the schedule `longshore-hourli`, and no trigger has `scheduleName: longshore-hourli`; did you mean `hourly`?",
+            "no job is named after the schedule `longshore-hourli`, and no trigger has `scheduleName: longshore-hourli`; did you mean `hourly`?",
         ),
         (object("uploads", "in/a.png"), "index thumbs"),
         (object("uploads", "in/a.txt"), "thumbs"),
         (object("uploads", "out/a.txt"), ""),
-        (object("other", "in/a.png"), "unknown_source: no trigger names the bucket `other`"),
+        (object("other", "in/a.png"), "no trigger names the bucket `other`"),
         (manual("asked", json!({"day": "3"})), "asked"),
-        (
-            manual("asked", json!({"day": "x"})),
-            "bad_parameters: job `asked`: parameter `day` must match `[0-9]+`",
-        ),
-        (manual("asket", json!({})), "unknown_job: there is no job `asket`; did you mean `asked`?"),
+        (manual("asked", json!({"day": "x"})), "job `asked`: parameter `day` must match `[0-9]+`"),
+        (manual("asket", json!({})), "there is no job `asket`; did you mean `asked`?"),
     ] {
         let found = match jobs.wanting(&event, &Namespace::default()) {
             Ok(matches) => {

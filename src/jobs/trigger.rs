@@ -164,10 +164,13 @@ impl TriggerEntry {
         if let (Some(min), Some(max)) = (trigger.min_size, trigger.max_size)
             && max < min
         {
-            problems.push(Problem::error(
-                at.key("maxSize"),
-                format!("is {max}, must be at least minSize ({min})"),
-            ));
+            problems.push(
+                Problem::error(
+                    at.key("maxSize"),
+                    format!("is {max}, must be at least minSize ({min})"),
+                )
+                .remedy(format!("write {min} or more, or a smaller `minSize`")),
+            );
         }
         for (name, text) in
             [("prefix", &trigger.prefix), ("suffix", &trigger.suffix), ("glob", &trigger.glob)]
@@ -192,7 +195,8 @@ impl TriggerEntry {
         let expression = self.schedule.as_deref().and_then(|text| {
             text.parse::<Expression>()
                 .map_err(|error| {
-                    problems.push(Problem::error(at.key("schedule"), error.to_string()));
+                    let complaint = Problem::error(at.key("schedule"), error.message);
+                    problems.push(complaint.remedy(error.remedy));
                 })
                 .ok()
         });
@@ -208,7 +212,9 @@ impl TriggerEntry {
             TimeZone::UTC
         });
         if self.schedule.is_none() && zone_name != "UTC" {
-            problems.push(Problem::error(at.key("timeZone"), "goes with `schedule` only"));
+            problems.push(
+                Problem::error(at.key("timeZone"), "goes with `schedule` only").remedy("remove it"),
+            );
         }
         if self.schedule_name.as_ref().is_some_and(|name| !is_schedule_name(name)) {
             problems.push(

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::program::{Done, Project, Running, job, task};
+use crate::local::UNTIL_GATE;
+use crate::program::{Done, Project, Running, job, task, wait_for};
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     match value[name].as_array() {
@@ -78,18 +79,18 @@ const MISTAKES: &str = r#"
     task: { image: alpine, command: [echo] }
 "#;
 
-/// What each is about, where it stands in [`MISTAKES`], and what its message or remedy says.
+/// What each is about, where it stands in [`MISTAKES`], and what its remedy says.
 const TOLD: [(&str, &str, &str); 12] = [
-    ("jobs.first.triggers[0].schedule", "cron(0 25", "0-23"),
+    ("jobs.first.triggers[0].schedule", "cron(0 25", "write 0-23"),
     ("jobs.first.triggers[0].timeZone", "Europe/Pariss", "write a name like `Europe/Paris`"),
     ("jobs.first.task.memory", "4096", "use cpu 512"),
     ("jobs.first.task.environment.DB_PASSWORD", "hunter2", "under `secrets:`"),
     ("jobs.first.timeout", "90", "write `90s`"),
     ("jobs.first", "concurency", "did you mean `concurrency`?"),
-    ("jobs.first.retry.backoff.max", "5m }", "must be at least delay (10m)"),
+    ("jobs.first.retry.backoff.max", "5m }", "write `10m` or more"),
     ("jobs.second.triggers[1].s3.bucket", "Uploads", "lower-case letters"),
     ("jobs.second.task.command[1]", "\"{{ keyy", "did you mean `key`?"),
-    ("jobs.second.concurrency.limit", "0 }", "must be from 1 to 500"),
+    ("jobs.second.concurrency.limit", "0 }", "write a number from 1 to 500"),
     ("jobs.third.task.command[2]", "\"cat {{", "use `\"$KEY\"` here"),
     ("jobs.third", "third:\n    task: {", "keep one of them"),
 ];
@@ -123,8 +124,9 @@ fn check_tells_every_mistake_once_with_its_place_and_what_to_do() {
             (&json!(line), &json!(column)),
             "{path}"
         );
-        let said = format!("{} {}", problem["message"], problem["remedy"]).replace('\\', "");
-        assert!(said.contains(advice), "{path}: {said}");
+        // Whoever reads only the JSON is told what to do as well.
+        let said = problem["remedy"].as_str().unwrap_or_default();
+        assert!(said.contains(advice), "{path}: {problem:#}");
         assert!(text.stderr.contains(&format!(" jobs.yaml:{line}:{column}\n")), "{path}");
         assert!(text.stderr.contains(advice), "{path}: {}", text.stderr);
     }
@@ -303,6 +305,7 @@ fn what_cannot_be_read_is_explained_with_exit_1() {
         ("{ no json", "line 1 column 3"),
         (r#"{"what": "ever"}"#, "`what`"),
         (r#"{"source":"aws.ec2","detail-type":"EC2 Instance State-change Notification"}"#, "event"),
+        (&object_created("a.csv").replace("2026-11-24T09:14:07Z", "yesterday"), "malformed"),
         (r#"{"job": "no-such-job"}"#, "no-such-job"),
         (r#"{"job": "nightly-report", "parameters": {"day": "$(date)"}}"#, "day"),
     ] {
@@ -538,6 +541,24 @@ fn what_strangers_wrote_cannot_steer_the_terminal() {
     check(&["show", "work"], |done| &done.stdout);
     let json = project.run(&["show", "work", "-o", "json"]).json();
     assert!(json["occurrence"].as_str().is_some_and(|text| text.contains(KEY)), "{json:#}");
+}
+
+#[test]
+fn followed_logs_come_while_the_task_runs_and_end_with_it() {
+    let project = Project::new(&job(&format!("echo first; {UNTIL_GATE}; echo last"), &[]));
+    let event = project.event("once");
+    let local = project.start(&["local", "-q", &event]);
+    wait_for("the run's task", || project.run(&["logs", "work"]).stdout == "first\n");
+    let follower = project.start(&["logs", "work", "--follow"]);
+    wait_for("the first line", || follower.stdout() == "first\n");
+    project.write("gate", "");
+    let done = follower.finish();
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), "first\nlast\n"), "{done:#?}");
+    assert_eq!(local.finish().code, Some(0));
+    let again = project.run(&["logs", "work", "--follow"]);
+    assert_eq!(again.stdout, "first\nlast\n", "{again:#?}");
+    let json = project.run(&["logs", "work", "--follow", "-o", "json"]);
+    assert_eq!(json.code, Some(2), "{json:#?}");
 }
 
 #[test]

@@ -19,7 +19,8 @@ printf '%s\n' "$line" >> calls
 # The last line of a file is taken away: whether there was one.
 take() { [ -s "$1" ] && sed -i '$d' "$1"; }
 case $verb in
-create) if [ -e refuses ]; then echo "pull access denied for alpine" >&2; exit 1; fi; echo id ;;
+create) if [ -e pulls ]; then exec sleep 60; fi
+    if [ -e refuses ]; then echo "pull access denied for alpine" >&2; exit 1; fi; echo id ;;
 start) echo from the container; if [ -e blocks ]; then until [ -e killed ]; do sleep 0.02; done; fi ;;
 kill) take deaf || : > killed ;;
 inspect)
@@ -158,4 +159,12 @@ fn what_comes_from_our_own_environment_is_on_no_command_line() {
     let create = calls.first().map(String::as_str).unwrap_or_default();
     assert!(create.contains(" [--env] [TOKEN] ") && create.contains(" [PASSED] "), "{create}");
     assert!(!create.contains("hunter"), "{create}");
+}
+
+#[test]
+fn a_container_that_does_not_start_in_time_is_given_up() {
+    let (_project, done, calls) =
+        through_docker(&[("pulls", "")], &["startWithin: 1s", "launches: { max: 1 }"]);
+    check_end(&done, 1, "Failed", None, "did not start in time");
+    assert!(calls.iter().all(|call| !call.starts_with("start ")), "{calls:#?}");
 }

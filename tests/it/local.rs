@@ -3,19 +3,18 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "a test may fail by panic")]
 
 use std::fs;
-use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
-use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::program::{Done, Project, Running, job, task, wait_for};
 
 /// Goes on until the test says so.
-const UNTIL_GATE: &str = "until [ -e gate ]; do sleep 0.02; done";
-const LEDGER: &str = ".longshore/longshore.db";
+pub(crate) const UNTIL_GATE: &str = "until [ -e gate ]; do sleep 0.02; done";
+pub(crate) const LEDGER: &str = ".longshore/longshore.db";
 
 fn local(project: &Project, event: &str) -> Done {
     project.run(&["local", "-o", "json", event])
@@ -257,31 +256,6 @@ fn a_schedule_is_one_run_whoever_tells_of_it() {
 }
 
 #[test]
-fn many_processes_with_one_event_start_one_task() {
-    for round in 0..15 {
-        let project = Project::new(&job("echo x >> marker", &[]));
-        let mut crowd: Vec<Running> = (0..8)
-            .map(|_| {
-                let mut command = project.command(&["local", "-q", "-o", "json", "-"]);
-                command.stdin(Stdio::piped());
-                Running::start(command)
-            })
-            .collect();
-        // All of them wait for the event: it comes to all of them at once.
-        for running in &mut crowd {
-            running.feed(r#"{"job": "work", "key": "the same"}"#);
-        }
-        let mut started = 0;
-        for running in crowd {
-            let done = running.finish();
-            check_end(&done, 0, "Succeeded", Some(0), "");
-            started += done.json()["started"].as_u64().unwrap_or_default();
-        }
-        assert_eq!((started, project.lines("marker")), (1, 1), "round {round}");
-    }
-}
-
-#[test]
 fn a_killed_command_leaves_its_task_running_and_the_next_one_follows_it() {
     let script = format!("echo x >> marker; {UNTIL_GATE}; echo done; exit 7");
     let project = Project::new(&job(&script, &[]));
@@ -297,30 +271,6 @@ fn a_killed_command_leaves_its_task_running_and_the_next_one_follows_it() {
     check_end(&done, 7, "Failed", Some(7), "exited with code 7");
     assert_eq!((&done.json()["started"], project.lines("marker")), (&json!(0), 1), "{done:#?}");
     assert_eq!(project.run(&["logs", "work"]).stdout, "done\n");
-}
-
-#[test]
-fn an_interrupt_asks_the_tasks_to_stop_and_a_second_one_leaves_them() {
-    for (trap, second) in [("", false), ("trap '' TERM; ", true)] {
-        let script = format!("{trap}echo x >> marker; while :; do sleep 0.05; done");
-        let project = Project::new(&job(&script, &["retry: { attempts: 3 }"]));
-        let event = project.event("once");
-        let running = project.start(&["local", "-o", "json", &event]);
-        wait_for("the task", || project.lines("marker") == 1);
-        wait_for("its news", || project.runs()[0]["status"] == "Running");
-        running.signal(Signal::INT);
-        if !second {
-            check_end(&running.finish(), 143, "Cancelled", Some(143), "");
-            continue;
-        }
-        let asked = || project.run(&["show", "work"]).stdout.contains("stop     asked for");
-        wait_for("the first interrupt", asked);
-        running.signal(Signal::INT);
-        let done = running.finish();
-        assert_eq!((done.code, done.stdout.as_str()), (Some(130), ""), "{done:#?}");
-        assert!(done.stderr.contains("the tasks go on"), "{done:#?}");
-        assert_eq!(project.runs()[0]["verdict"], Value::Null, "{done:#?}");
-    }
 }
 
 #[test]
@@ -355,6 +305,40 @@ fn a_task_that_nobody_watched_to_its_end_is_lost_and_not_started_again() {
     let done = local(&project, &event);
     check_end(&done, 1, "Lost", None, "look at its log before you run the job again");
     assert_eq!((&done.json()["started"], project.lines("marker")), (&json!(0), 1), "{done:#?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_lost_run_is_corrected_by_the_truth_when_it_comes() {
+    let project = Project::new(&job(&format!("echo x >> marker; {UNTIL_GATE}"), &[]));
+    let event = project.event("once");
+    let first = project.start(&["local", &event]);
+    wait_for("the task", || project.lines("marker") == 1);
+    first.kill();
+    project.kill("supervise-task");
+    assert_eq!(verdicts(&project.runs()), ["Lost"]);
+
+    // What ECS would have told of the task, had its news not been lost.
+    let file = Connection::open(project.path(LEDGER)).expect("the ledger opens");
+    let state: String =
+        file.query_row("SELECT state FROM tasks", [], |row| row.get(0)).expect("one task");
+    let mut detail: Value = serde_json::from_str(&state).expect("a task state is JSON");
+    let version = detail["version"].as_u64().unwrap_or_default();
+    detail["version"] = json!(version + 1);
+    detail["lastStatus"] = json!("STOPPED");
+    detail["stopCode"] = json!("EssentialContainerExited");
+    detail["stoppedAt"] = json!(Timestamp::now().to_string());
+    detail["containers"][0]["lastStatus"] = json!("STOPPED");
+    detail["containers"][0]["exitCode"] = json!(6);
+    let news = json!({
+        "id": "1", "source": "aws.ecs", "detail-type": "ECS Task State Change",
+        "time": "2026-11-24T09:14:07Z", "resources": [], "detail": detail,
+    });
+    project.write("news.json", news.to_string());
+    let done = project.run(&["local", "news.json"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let runs = project.runs();
+    assert_eq!((verdicts(&runs), &runs[0]["exitCode"]), (vec!["Failed"], &json!(6)), "{runs:#?}");
 }
 
 #[test]
@@ -411,6 +395,29 @@ fn namespaces_do_not_share_runs() {
 fn sqlite(project: &Project, statements: &str) {
     let file = Connection::open(project.path(LEDGER)).expect("the ledger opens");
     file.execute_batch(statements).expect("the statements work");
+}
+
+#[test]
+fn a_ledger_that_cannot_be_written_or_is_no_file_is_told_as_such() {
+    let (project, first) = once(&job("echo x >> marker", &[]));
+    assert_eq!(first.code, Some(0), "{first:#?}");
+    let next = project.event("next");
+    // A version for writing that is newer than SQLite's own: to be read only, also for root.
+    let mut header = project.read(LEDGER);
+    header[18] = 3;
+    project.write(LEDGER, header);
+    fs::create_dir(project.path("folder.db")).expect("a folder");
+    for (ledger, said) in [(LEDGER, "give it to this user to write"), ("folder.db", "folder.db")] {
+        let done = project.run(&["local", &next, "--ledger", ledger]);
+        assert_eq!(done.code, Some(3), "{done:#?}");
+        assert!(done.stderr.starts_with("error: ") && done.stderr.contains(said), "{done:#?}");
+    }
+    let done = project.run(&["runs", "--ledger", "folder.db"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""), "{done:#?}");
+    // To look needs nothing to be written.
+    let done = project.run(&["runs", "-o", "json"]);
+    assert_eq!((done.code, verdicts(&project.runs())), (Some(0), vec!["Succeeded"]), "{done:#?}");
+    assert_eq!(project.lines("marker"), 1);
 }
 
 #[test]
@@ -612,6 +619,28 @@ fn one_file_that_cannot_be_read_starts_nothing_at_all() {
     let done = project.run(&["local", "missing.json"]);
     assert_eq!(done.code, Some(1), "{done:#?}");
     assert!(done.stderr.contains("cannot read missing.json"), "{done:#?}");
+}
+
+#[test]
+fn an_event_older_than_the_starting_deadline_is_skipped() {
+    let project = Project::new(&task(&[
+        "triggers: [{ s3: { bucket: uploads } }]",
+        "startingDeadline: 10m",
+        "task.image: alpine",
+        "task.command: [sh, -c, 'echo x >> marker']",
+    ]));
+    for (minutes, verdict, reason) in
+        [(11, "Skipped", "its startingDeadline is 10m"), (9, "Succeeded", "")]
+    {
+        let time = Timestamp::now() - SignedDuration::from_mins(minutes);
+        let mut event = object_created(&format!("{minutes}.csv"));
+        event["time"] = json!(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        project.write("event.json", event.to_string());
+        let done = local(&project, "event.json");
+        let code = (verdict == "Succeeded").then_some(0);
+        check_end(&done, 0, verdict, code, reason);
+    }
+    assert_eq!(project.lines("marker"), 1);
 }
 
 #[test]

@@ -4,8 +4,8 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "a test may fail by panic")]
 
 use std::fs::{self, File};
-use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::symlink;
+use std::io::Write as _;
+use std::os::unix::fs::{FileExt as _, symlink};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -179,6 +179,16 @@ impl Running {
         stdin.write_all(input.as_bytes()).expect("the command reads");
     }
 
+    /// What it has printed on standard error by now.
+    pub(crate) fn stderr(&self) -> String {
+        written(&self.stderr)
+    }
+
+    /// What it has printed on standard output by now.
+    pub(crate) fn stdout(&self) -> String {
+        written(&self.stdout)
+    }
+
     /// Kills the command at once, and it alone.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("a signal");
@@ -200,13 +210,13 @@ impl Running {
             }
             if Instant::now() > until {
                 drop(self.child.kill());
-                let (stdout, stderr) = (text(&mut self.stdout), text(&mut self.stderr));
+                let (stdout, stderr) = (self.stdout(), self.stderr());
                 panic!("{} did not end:\n{stdout}\n{stderr}", self.shown);
             }
             thread::sleep(POLL);
         };
         assert_ne!(status.signal(), Some(Signal::ABORT.as_raw()), "{} aborted", self.shown);
-        let (stdout, stderr) = (text(&mut self.stdout), text(&mut self.stderr));
+        let (stdout, stderr) = (self.stdout(), self.stderr());
         assert!(!stderr.contains("panicked at"), "{} panicked: {stderr}", self.shown);
         Done { code: status.code(), stdout, stderr }
     }
@@ -232,10 +242,12 @@ impl Done {
     }
 }
 
-fn text(file: &mut File) -> String {
-    let mut bytes = Vec::new();
-    file.rewind().expect("a file can be rewound");
-    file.read_to_end(&mut bytes).expect("a file can be read");
+/// What a file holds. The command writes at the position that it shares with us, so we leave that
+/// where it is.
+fn written(file: &File) -> String {
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
+    file.read_exact_at(&mut bytes, 0).expect("a file can be read");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -7,6 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use longshore::jobs::{Launches, Retry};
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -135,6 +137,29 @@ fn every_key_of_jobs_yaml_is_in_its_reference() {
             || reference.contains(&format!("`{key}: "))
             || reference.contains(&format!("{{ {key}: "));
         assert!(named, "docs/jobs.md does not explain `{key}`");
+    }
+}
+
+#[test]
+fn the_reference_has_the_defaults_that_the_program_has() {
+    let reference = read("docs/jobs.md");
+    let stated = |key: &str| {
+        let row = reference.lines().find(|line| line.starts_with(&format!("| `{key}` |")));
+        row.and_then(|row| row.trim_end_matches(" |").rsplit("| ").next()).unwrap_or_default()
+    };
+    let (retry, launches) = (Retry::default(), Launches::default());
+    for (key, default) in [
+        ("retry.attempts", retry.attempts.to_string()),
+        ("retry.backoff.delay", retry.backoff.delay.to_string()),
+        ("retry.backoff.factor", retry.backoff.factor.to_string()),
+        ("retry.backoff.max", retry.backoff.max.to_string()),
+        ("launches.max", launches.max.to_string()),
+        ("launches.within", launches.within.to_string()),
+        ("launches.backoff.delay", launches.backoff.delay.to_string()),
+        ("launches.backoff.factor", launches.backoff.factor.to_string()),
+        ("launches.backoff.max", launches.backoff.max.to_string()),
+    ] {
+        assert_eq!(stated(key), default, "{key}");
     }
 }
 

@@ -22,10 +22,7 @@ impl<'a> Reader<'a> {
                 let remedy = "write [] for an empty list, or leave the key out";
                 Err(self.mismatch("a list").remedy(remedy))
             }
-            Value::Scalar { .. } => {
-                Err(self.mismatch("a list").remedy("write it as `- item` or `[item]`"))
-            }
-            _ => Err(self.mismatch("a list")),
+            _ => Err(self.mismatch("a list").remedy("write it as `- item` or `[item]`")),
         }
     }
 
@@ -42,7 +39,9 @@ impl<'a> Reader<'a> {
                 let remedy = "write {} for an empty mapping, or leave the key out";
                 Err(self.mismatch("a mapping").remedy(remedy))
             }
-            _ => Err(self.mismatch("a mapping")),
+            _ => Err(self
+                .mismatch("a mapping")
+                .remedy("write it as `key: value`, one for each line")),
         }
     }
 
@@ -57,11 +56,9 @@ impl<'a> Reader<'a> {
                         name: Reader::new(name, stubs),
                         value: Some(Reader::new(value, stubs)),
                     }),
-                    _ => Err(self.error(format!(
-                        "has {} keys, must have one: {}",
-                        entries.len(),
-                        list(names, "or")
-                    ))),
+                    _ => Err(self
+                        .error(format!("has {} keys, must have one", entries.len()))
+                        .remedy(format!("write one of {}", list(names, "or")))),
                 }
             }
             _ => Err(self.mismatch(&one_of(names))),

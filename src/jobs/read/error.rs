@@ -10,6 +10,8 @@ use crate::jobs::nearest::nearest;
 use crate::jobs::problem::Problem;
 use crate::jobs::yaml::{MERGE_KEY, Node, Path, Segment, Value};
 
+/// The remedy where nothing more fitting is known.
+const LOOK_UP: &str = "write what docs/jobs.md has for this key";
 /// The longest value that is quoted in full, in characters.
 const QUOTED_CHARS_MAX: usize = 60;
 
@@ -118,23 +120,25 @@ impl Error {
             Kind::Unknown(_) => self.steps.iter().skip(1).rev().cloned().collect(),
             _ => self.path(),
         };
-        Problem {
-            span: self.span,
-            remedy: self.remedy.map(String::from),
-            ..Problem::error(path, self.message)
-        }
+        let remedy = self.remedy.as_deref().unwrap_or(LOOK_UP);
+        Problem { span: self.span, ..Problem::error(path, self.message).remedy(remedy) }
     }
 }
 
 impl de::Error for Error {
+    /// Our own types say what is wrong and, after the last colon, what to write.
     fn custom<M: Display>(message: M) -> Self {
-        Self::new(message.to_string())
+        let text = message.to_string();
+        match text.rsplit_once(": ") {
+            Some((message, remedy)) => Self::new(message).remedy(remedy),
+            None => Self::new(text),
+        }
     }
 
     fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
-        let remedy = nearest(found, expected).map(did_you_mean);
-        let error = Self::new(format!("is {}, must be {}", quote(found), one_of(expected)));
-        Self { remedy: remedy.map(Into::into), ..error }
+        let must = one_of(expected);
+        let remedy = nearest(found, expected).map_or_else(|| format!("write {must}"), did_you_mean);
+        Self::new(format!("is {}, must be {must}", quote(found))).remedy(remedy)
     }
 
     fn unknown_field(found: &str, expected: &'static [&'static str]) -> Self {

@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
             Value::Mapping(_) => "is a mapping".to_owned(),
             Value::Unread => "cannot be read".to_owned(),
         };
-        self.error(format!("{is}, must be {must}"))
+        self.error(format!("{is}, must be {must}")).remedy(format!("write {must}"))
     }
 
     /// The text of a value that must be written without quotes.
@@ -80,10 +80,10 @@ impl<'a> Reader<'a> {
             Ok(number) if is_integer(text) && (min..=max).contains(&number) => Ok(number),
             _ => {
                 let error = self.mismatch(&must);
-                match integer_remedy(text) {
-                    Some(remedy) => Err(error.remedy(remedy)),
-                    None => Err(error),
-                }
+                Err(match integer_remedy(text) {
+                    Some(remedy) => error.remedy(remedy),
+                    None => error,
+                })
             }
         }
     }

@@ -166,8 +166,8 @@ fn ten_mistakes_in_a_document_are_ten_problems() {
             "9:12 jobs.a.retry.on[0]: is interuption, must be one of `interruption`, \
              `exitCode` or `slow`: did you mean `interruption`?",
             "9:40 jobs.a.retry.on[1].exitCode[1]: is x, must be a whole number from \
-             -2147483648 to 2147483647",
-            "10:3 jobs.bad_name: bad_name has an underscore",
+             -2147483648 to 2147483647: write a whole number from -2147483648 to 2147483647",
+            "10:3 jobs.bad_name: bad_name has an underscore: write what docs/jobs.md has for this key",
             "12:10 jobs.bad_name.cpu: is 0x10, must be a whole number from 0 to 65535: \
              write it in decimal digits",
             "17:9 jobs.c.triggers[0].s3: has no `bucket`: add `bucket:`",
@@ -203,20 +203,38 @@ fn a_scalar_that_does_not_fit_says_what_to_write() {
             "small: 0o17",
             "10 small: is 0o17, must be a whole number from -128 to 127: write it in decimal digits",
         ),
-        ("small: 128", "10 small: is 128, must be a whole number from -128 to 127"),
+        (
+            "small: 128",
+            "10 small: is 128, must be a whole number from -128 to 127: write a whole number from -128 to 127",
+        ),
         ("small: '-7'", "10 small: is a string: write -7 without quotes"),
-        ("small: many", "10 small: is many, must be a whole number from -128 to 127"),
-        ("small: [1]", "10 small: is a list, must be a whole number from -128 to 127"),
-        ("small:", "3 small: has no value, must be a whole number from -128 to 127"),
-        ("large: -1", "10 large: is -1, must be a whole number from 0 to 18446744073709551615"),
+        (
+            "small: many",
+            "10 small: is many, must be a whole number from -128 to 127: write a whole number from -128 to 127",
+        ),
+        (
+            "small: [1]",
+            "10 small: is a list, must be a whole number from -128 to 127: write a whole number from -128 to 127",
+        ),
+        (
+            "small:",
+            "3 small: has no value, must be a whole number from -128 to 127: write a whole number from -128 to 127",
+        ),
+        (
+            "large: -1",
+            "10 large: is -1, must be a whole number from 0 to 18446744073709551615: write a whole number from 0 to 18446744073709551615",
+        ),
         (
             "large: 99999999999999999999999999999999999999999",
-            "10 large: is 99999999999999999999999999999999999999999, must be a whole number from 0 to 18446744073709551615",
+            "10 large: is 99999999999999999999999999999999999999999, must be a whole number from 0 to 18446744073709551615: write a whole number from 0 to 18446744073709551615",
         ),
-        ("ratio: .inf", "10 ratio: is .inf, must be a number"),
+        ("ratio: .inf", "10 ratio: is .inf, must be a number: write a number"),
         ("ratio: '1.5'", "10 ratio: is a string: write 1.5 without quotes"),
-        ("ratio: 1e999", "10 ratio: is 1e999, must be a number"),
-        ("ports: {x: y}", "11 ports.x: is x, must be a whole number from 0 to 65535"),
+        ("ratio: 1e999", "10 ratio: is 1e999, must be a number: write a number"),
+        (
+            "ports: {x: y}",
+            "11 ports.x: is x, must be a whole number from 0 to 65535: write a whole number from 0 to 65535",
+        ),
         ("ports: {80: }", "11 ports.80: has no value: write '' for an empty string"),
     ];
     for (line, expected) in rows {
@@ -240,7 +258,12 @@ fn only_true_and_false_are_switches() {
 
 #[test]
 fn a_mapping_or_list_that_does_not_fit_says_what_it_must_be() {
-    check_job("env: [a]", &["5:10 jobs.a.env: is a list, must be a mapping"]);
+    check_job(
+        "env: [a]",
+        &[
+            "5:10 jobs.a.env: is a list, must be a mapping: write it as `key: value`, one for each line",
+        ],
+    );
     check_job(
         "env:",
         &[
@@ -251,9 +274,20 @@ fn a_mapping_or_list_that_does_not_fit_says_what_it_must_be() {
         "triggers: s3",
         &["5:15 jobs.a.triggers: is s3, must be a list: write it as `- item` or `[item]`"],
     );
-    check_job("triggers: {s3: {}}", &["5:15 jobs.a.triggers: is a mapping, must be a list"]);
-    check_job("env: {A: {b: c}}", &["5:14 jobs.a.env.A: is a mapping, must be a string"]);
-    check_job("retry: 3", &["5:12 jobs.a.retry: is 3, must be a mapping"]);
+    check_job(
+        "triggers: {s3: {}}",
+        &["5:15 jobs.a.triggers: is a mapping, must be a list: write it as `- item` or `[item]`"],
+    );
+    check_job(
+        "env: {A: {b: c}}",
+        &["5:14 jobs.a.env.A: is a mapping, must be a string: write a string"],
+    );
+    check_job(
+        "retry: 3",
+        &[
+            "5:12 jobs.a.retry: is 3, must be a mapping: write it as `key: value`, one for each line",
+        ],
+    );
 }
 
 #[test]
@@ -265,11 +299,11 @@ fn an_enum_that_does_not_fit_says_what_it_may_be() {
             "{interruption: 1}",
             "is interruption, which takes no value: write `interruption`".to_owned(),
         ),
-        ("{a: 1, b: 2}", format!("has 2 keys, must have one: {names}")),
-        ("{}", format!("has 0 keys, must have one: {names}")),
-        ("[]", format!("is a list, must be one of {names}")),
-        ("~", format!("has no value, must be one of {names}")),
-        ("{zzz: 1}", format!("is zzz, must be one of {names}")),
+        ("{a: 1, b: 2}", format!("has 2 keys, must have one: write one of {names}")),
+        ("{}", format!("has 0 keys, must have one: write one of {names}")),
+        ("[]", format!("is a list, must be one of {names}: write one of {names}")),
+        ("~", format!("has no value, must be one of {names}: write one of {names}")),
+        ("{zzz: 1}", format!("is zzz, must be one of {names}: write one of {names}")),
         ("{Slow: {after: 1}}", format!("is Slow, must be one of {names}: did you mean `slow`?")),
     ];
     for (text, expected) in rows {
@@ -312,7 +346,7 @@ fn what_comes_only_of_another_problem_is_not_reported() {
         "version: 1\njobs:\n  a: {imag: b, cpu: x}\n",
         &[
             "3:7 jobs.a: unknown key `imag`: did you mean `image`?",
-            "3:21 jobs.a.cpu: is x, must be a whole number from 0 to 65535",
+            "3:21 jobs.a.cpu: is x, must be a whole number from 0 to 65535: write a whole number from 0 to 65535",
         ],
     );
     check(
@@ -325,7 +359,9 @@ fn what_comes_only_of_another_problem_is_not_reported() {
     );
     check_job(
         "retry: {on: [bad], attempts: 1}",
-        &["5:18 jobs.a.retry.on[0]: is bad, must be one of `interruption`, `exitCode` or `slow`"],
+        &[
+            "5:18 jobs.a.retry.on[0]: is bad, must be one of `interruption`, `exitCode` or `slow`: write one of `interruption`, `exitCode` or `slow`",
+        ],
     );
 }
 
@@ -404,6 +440,8 @@ fn problems_are_shown_with_their_lines() {
       |
     1 | version: 300
       |          ^^^
+      |
+      = help: write a whole number from 0 to 255
 
     error: jobs.a: unknown key `retires`
      --> jobs.yaml:6:5

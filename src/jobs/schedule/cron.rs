@@ -18,9 +18,10 @@ use super::unix::from_unix;
 use super::{ExpressionError, Outcome, instant};
 
 const FIELDS: &str = "minutes hours day-of-month month day-of-week year";
-const BOTH_DAYS: &str =
-    "day-of-month and day-of-week cannot both be set: write `?` for one of them";
-const NO_DAYS: &str = "day-of-month and day-of-week cannot both be `?`: write `*` for one of them";
+const BOTH_DAYS: (&str, &str) =
+    ("day-of-month and day-of-week cannot both be set", "write `?` for one of them");
+const NO_DAYS: (&str, &str) =
+    ("day-of-month and day-of-week cannot both be `?`", "write `*` for one of them");
 
 /// How far ahead a skipped local time is looked for: a leap year, so that every yearly change is seen.
 const HORIZON: SignedDuration = SignedDuration::from_hours(366 * 24);
@@ -42,12 +43,12 @@ impl Cron {
             return Err(count_error(text, fields.len()));
         };
         let days = match (date, weekday) {
-            ("?", "?") => return Err(ExpressionError::new(NO_DAYS)),
+            ("?", "?") => return Err(ExpressionError::new(NO_DAYS.0, NO_DAYS.1)),
             ("?", _) => Days::parse_weekdays(&weekday.to_ascii_uppercase())?,
             (_, "?") => Days::parse_dates(&date.to_ascii_uppercase())?,
             (_, "*") => return Err(both_days(&[minutes, hours, date, month, "?", year])),
             ("*", _) => return Err(both_days(&[minutes, hours, "?", month, weekday, year])),
-            _ => return Err(ExpressionError::new(BOTH_DAYS)),
+            _ => return Err(ExpressionError::new(BOTH_DAYS.0, BOTH_DAYS.1)),
         };
         Ok(Self {
             minutes: Set::parse(Field::Minutes, minutes)?,
@@ -155,14 +156,15 @@ fn count_error(text: &str, count: usize) -> ExpressionError {
         (7, _) => "remove the seconds, AWS cron has none".to_owned(),
         _ => "write e.g. `cron(0 3 * * ? *)`".to_owned(),
     };
-    ExpressionError::new(format!("has {count} fields, AWS cron has 6 ({FIELDS}): {remedy}"))
+    ExpressionError::new(format!("has {count} fields, AWS cron has 6 ({FIELDS})"), remedy)
 }
 
 /// The error for two set day fields, with `fields` as the example when they are right otherwise.
 fn both_days(fields: &[&str]) -> ExpressionError {
     let line = fields.join(" ");
+    let (wrong, remedy) = BOTH_DAYS;
     match Cron::parse(&line) {
-        Ok(_) => ExpressionError::new(format!("{BOTH_DAYS}, e.g. `cron({line})`")),
-        Err(_) => ExpressionError::new(BOTH_DAYS),
+        Ok(_) => ExpressionError::new(wrong, format!("{remedy}, e.g. `cron({line})`")),
+        Err(_) => ExpressionError::new(wrong, remedy),
     }
 }

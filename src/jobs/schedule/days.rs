@@ -27,8 +27,8 @@ pub(super) enum Days {
     NthWeekday(i16, i16),
 }
 
-const BEFORE: &str = ": the number after `L-` counts days before the last one of the month";
-const NTH: &str = ": the number after `#` says which such day of the month, write e.g. `2#3`";
+const BEFORE: &str = "the number after `L-` counts days before the last one of the month";
+const NTH: &str = "the number after `#` says which such day of the month, write e.g. `2#3`";
 
 impl Days {
     /// Reads day-of-month, in upper case. That `L` and `W` take no list follows Quartz.
@@ -38,7 +38,7 @@ impl Days {
             return Err(field.misplaced(text, wildcard, ALONE));
         }
         if let Some(before) = text.strip_prefix("L-") {
-            return field.number(before, text, (1, 30), BEFORE).map(Self::LastDate);
+            return field.number(before, text, (1, 30), Some(BEFORE)).map(Self::LastDate);
         }
         match (text, text.strip_suffix('W')) {
             ("L", _) => Ok(Self::LastDate(0)),
@@ -58,7 +58,7 @@ impl Days {
         if let Some((day, nth)) = text.split_once('#') {
             return Ok(Self::NthWeekday(
                 field.value(day, text)?,
-                field.number(nth, text, (1, 5), NTH)?,
+                field.number(nth, text, (1, 5), Some(NTH))?,
             ));
         }
         match (text, text.strip_suffix('L')) {

@@ -2,8 +2,9 @@
 
 use super::{ExpressionError, Outcome};
 
-/// The remedy for a wildcard that takes no list, range or step.
-pub(super) const ALONE: &str = "must stand alone: write it without a list, range or step";
+/// What is wrong with a wildcard that takes no list, range or step, and the remedy.
+pub(super) const ALONE: (&str, &str) =
+    ("must stand alone", "write it without a list, range or step");
 
 /// One of the fields of a cron expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,13 +63,13 @@ impl Field {
     }
 
     /// The remedy for the numbers of Unix cron that AWS does not have.
-    fn hint(self, value: &str) -> &'static str {
+    fn hint(self, value: &str) -> Option<&'static str> {
         match (self, value) {
             (Self::Weekday, "0") => {
-                ": AWS counts from 1 (SUN) to 7 (SAT), write `1` or `SUN` for Sunday"
+                Some("AWS counts from 1 (SUN) to 7 (SAT), write `1` or `SUN` for Sunday")
             }
-            (Self::Hours, "24") => ": write `0` for midnight",
-            _ => "",
+            (Self::Hours, "24") => Some("write `0` for midnight"),
+            _ => None,
         }
     }
 
@@ -94,24 +95,34 @@ impl Field {
         text: &str,
         item: &str,
         (low, high): (i16, i16),
-        hint: &str,
+        hint: Option<&str>,
     ) -> Outcome<i16> {
         let field = self.name();
         if !is_digits(text) {
             let remedy = self.remedy();
-            return Err(ExpressionError::new(format!(
-                "{field} `{item}` is not a value: write {remedy}"
-            )));
+            return Err(ExpressionError::new(
+                format!("{field} `{item}` is not a value"),
+                format!("write {remedy}"),
+            ));
         }
         // A number too large for the type is out of every range as well.
         text.parse().ok().filter(|number| (low..=high).contains(number)).ok_or_else(|| {
-            ExpressionError::new(format!("{field} {text} is out of range {low}-{high}{hint}"))
+            ExpressionError::new(
+                format!("{field} {text} is out of range {low}-{high}"),
+                hint.map_or_else(|| format!("write {}", self.remedy()), str::to_owned),
+            )
         })
     }
 
-    pub(super) fn misplaced(self, text: &str, wildcard: char, remedy: &str) -> ExpressionError {
+    /// The error for a wildcard in the wrong place: what is wrong about it, and the remedy.
+    pub(super) fn misplaced(
+        self,
+        text: &str,
+        wildcard: char,
+        (wrong, remedy): (&str, &str),
+    ) -> ExpressionError {
         let field = self.name();
-        ExpressionError::new(format!("{field} `{text}` has a `{wildcard}`, which {remedy}"))
+        ExpressionError::new(format!("{field} `{text}` has a `{wildcard}`, which {wrong}"), remedy)
     }
 }
 

@@ -45,34 +45,36 @@ impl Rate {
     pub(super) fn parse(text: &str) -> Outcome<Self> {
         let words: Vec<&str> = text.split_ascii_whitespace().collect();
         let [number, name] = words[..] else {
-            return Err(ExpressionError::new(format!(
-                "rate `{text}` is not a value and a unit: write e.g. `rate(5 minutes)`"
-            )));
+            return Err(ExpressionError::new(
+                format!("rate `{text}` is not a value and a unit"),
+                "write e.g. `rate(5 minutes)`",
+            ));
         };
         let value = number.parse().ok().filter(|value| is_digits(number) && *value > 0);
         let value = value.ok_or_else(|| {
-            ExpressionError::new(format!(
-                "rate value `{number}` is not a whole number from 1 to {}: write e.g. \
-                 `rate(5 minutes)`",
-                u32::MAX
-            ))
+            ExpressionError::new(
+                format!("rate value `{number}` is not a whole number from 1 to {}", u32::MAX),
+                "write e.g. `rate(5 minutes)`",
+            )
         })?;
         let singular = name.strip_suffix('s').unwrap_or(name);
         let unit = [Unit::Minute, Unit::Hour, Unit::Day]
             .into_iter()
             .find(|unit| unit.singular() == singular);
         let unit = unit.ok_or_else(|| {
-            ExpressionError::new(format!(
-                "rate unit `{name}` is unknown: write minute(s), hour(s) or day(s), in lower case"
-            ))
+            ExpressionError::new(
+                format!("rate unit `{name}` is unknown"),
+                "write minute(s), hour(s) or day(s), in lower case",
+            )
         })?;
         let rate = Self { value, unit };
         if rate.unit_name() == name {
             Ok(rate)
         } else {
-            Err(ExpressionError::new(format!(
-                "rate unit `{name}` does not agree with {value}: write `{rate}`"
-            )))
+            Err(ExpressionError::new(
+                format!("rate unit `{name}` does not agree with {value}"),
+                format!("write `{rate}`"),
+            ))
         }
     }
 

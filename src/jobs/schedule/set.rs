@@ -27,18 +27,22 @@ impl Set {
                 return Err(field.misplaced(text, '?', ALONE));
             }
             Some('?') => {
-                return Err(field.misplaced(text, '?', "only the two day fields take: write `*`"));
+                return Err(field.misplaced(
+                    text,
+                    '?',
+                    ("only the two day fields take", "write `*`"),
+                ));
             }
             Some('#') if field != Field::Weekday => {
-                return Err(field.misplaced(text, '#', "only day-of-week takes: remove it"));
+                return Err(field.misplaced(text, '#', ("only day-of-week takes", "remove it")));
             }
             _ => {}
         }
         let items = text.split(',').map(|item| match item {
-            "" => Err(ExpressionError::new(format!(
-                "{} `{text}` has an empty list item: remove the extra comma",
-                field.name()
-            ))),
+            "" => Err(ExpressionError::new(
+                format!("{} `{text}` has an empty list item", field.name()),
+                "remove the extra comma",
+            )),
             _ => Item::parse(field, item),
         });
         Ok(Self { field, items: items.collect::<Outcome<_>>()? })
@@ -75,9 +79,10 @@ impl Item {
         };
         if field == Field::Year && first > last {
             let field = field.name();
-            return Err(ExpressionError::new(format!(
-                "{field} {first}-{last} runs backwards: write `{last}-{first}`"
-            )));
+            return Err(ExpressionError::new(
+                format!("{field} {first}-{last} runs backwards"),
+                format!("write `{last}-{first}`"),
+            ));
         }
         // The step of a single value says nothing, and equal schedules should compare equal.
         let step = step.filter(|_| first != last).unwrap_or(1);
@@ -90,10 +95,10 @@ fn parse_step(field: Field, text: &str) -> Outcome<i16> {
     let step = text.parse().ok().filter(|step| is_digits(text) && (1..=high).contains(step));
     step.ok_or_else(|| {
         let field = field.name();
-        ExpressionError::new(format!(
-            "{field} step `{text}` is not a whole number from 1 to {high}: write one, or remove \
-             `/{text}`"
-        ))
+        ExpressionError::new(
+            format!("{field} step `{text}` is not a whole number from 1 to {high}"),
+            format!("write one, or remove `/{text}`"),
+        )
     })
 }
 

@@ -204,6 +204,13 @@ fn a_mistake_in_the_form_is_told_with_its_remedy() {
         0 3 * * 0,6 | `0 3 * * 0,6` is not a schedule expression: write `cron(0 3 ? * SUN,SAT *)`
         0 3 * * ? * | `0 3 * * ? *` is not a schedule expression: write `cron(0 3 * * ? *)`
         CRON(0 3 * * ? *) | `CRON(0 3 * * ? *)` is not a schedule expression: write `cron(0 3 * * ? *)`
+        0 5 * * 0-7 | `0 5 * * 0-7` is not a schedule expression: write `cron(0 5 * * ? *)`
+        0 5 * * 0-6 | `0 5 * * 0-6` is not a schedule expression: write `cron(0 5 * * ? *)`
+        0 5 * * 1-7 | `0 5 * * 1-7` is not a schedule expression: write `cron(0 5 * * ? *)`
+        0 5 9 * 0-7 | `0 5 9 * 0-7` is not a schedule expression: write `cron(0 5 9 * ? *)`
+        0 5 * * 0-7/2 | `0 5 * * 0-7/2` is not a schedule expression: write `cron(0 5 ? * SUN-SAT/2 *)`
+        0 5 * * 0,7 | `0 5 * * 0,7` is not a schedule expression: write `cron(0 5 ? * SUN,SUN *)`
+        0 5 * * 5-7 | `0 5 * * 5-7` is not a schedule expression: write `cron(0 5 ? * FRI-SUN *)`
         5 minutes | `5 minutes` is not a schedule expression: write `rate(5 minutes)`
         2026-01-02T03:04:05 | `2026-01-02T03:04:05` is not a schedule expression: write `at(2026-01-02T03:04:05)`
         cron(0 3 * * ? * | `cron(` must end with `)`: close it and write nothing after it
@@ -240,13 +247,13 @@ fn a_mistake_in_a_cron_field_is_told_with_its_remedy() {
     );
     check_errors(
         "
-        cron(60 3 * * ? *) | minutes 60 is out of range 0-59
+        cron(60 3 * * ? *) | minutes 60 is out of range 0-59: write 0-59
         cron(0 24 * * ? *) | hours 24 is out of range 0-23: write `0` for midnight
-        cron(0 3 0 * ? *) | day-of-month 0 is out of range 1-31
-        cron(0 3 * 13 ? *) | month 13 is out of range 1-12
+        cron(0 3 0 * ? *) | day-of-month 0 is out of range 1-31: write 1-31, or alone `L`, `L-3`, `LW` or `15W`
+        cron(0 3 * 13 ? *) | month 13 is out of range 1-12: write 1-12 or JAN-DEC
         cron(0 3 ? * 0 *) | day-of-week 0 is out of range 1-7: AWS counts from 1 (SUN) to 7 (SAT), write `1` or `SUN` for Sunday
-        cron(0 3 * * ? 2200) | year 2200 is out of range 1970-2199
-        cron(99999999999999999999 3 * * ? *) | minutes 99999999999999999999 is out of range 0-59
+        cron(0 3 * * ? 2200) | year 2200 is out of range 1970-2199: write 1970-2199
+        cron(99999999999999999999 3 * * ? *) | minutes 99999999999999999999 is out of range 0-59: write 0-59
         cron(-5 3 * * ? *) | minutes `-5` is not a value: write 0-59
         cron(+5 3 * * ? *) | minutes `+5` is not a value: write 0-59
         cron(0 3 * SEPT ? *) | month `SEPT` is not a value: write 1-12 or JAN-DEC

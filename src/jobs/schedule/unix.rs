@@ -9,6 +9,9 @@ pub(super) fn from_unix(text: &str) -> Option<String> {
     let [minutes, hours, date, month, weekday] = fields[..] else {
         return None;
     };
+    // Both 0 and 7 are Sunday: as a range this is the whole week, and must not become SUN-SUN.
+    let weekday = weekday.replace("0-7", "0-6");
+    let weekday = if weekday == "0-6" || weekday == "1-7" { "*" } else { weekday.as_str() };
     let (date, weekday) = match (date, weekday) {
         ("?", _) | (_, "?") => (date, weekday.to_owned()),
         (_, "*") => (date, "?".to_owned()),
