@@ -53,6 +53,8 @@ fn the_first_command_prints_what_the_readme_shows() {
             .current_dir(root())
             .args(["local", "events/s3-object-created.json", "--ledger"])
             .arg(&ledger)
+            // The job's own file there has the run's name, which is the same in every test.
+            .env("TMPDIR", folder.path())
             .output()
             .unwrap();
         assert!(output.status.success(), "{output:?}");
@@ -101,11 +103,12 @@ fn every_command_in_the_readme_s_table_works() {
         count += 1;
         let verb = command.split(' ').next().unwrap();
         let mut program = Command::new(env!("CARGO_BIN_EXE_longshore"));
-        program.current_dir(root()).args(command.split(' '));
+        program.current_dir(root()).args(command.split(' ')).env("TMPDIR", folder.path());
         if ["local", "runs", "show", "logs"].contains(&verb) {
             // The rows before `show` have not run the job it asks for.
             let mut first = Command::new(env!("CARGO_BIN_EXE_longshore"));
             first.args(["local", "events/s3-object-created.json", "--ledger"]).arg(&ledger);
+            first.env("TMPDIR", folder.path());
             assert!(first.current_dir(root()).output().unwrap().status.success());
             program.arg("--ledger").arg(&ledger);
         }
