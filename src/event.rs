@@ -206,6 +206,8 @@ pub struct Delivery {
     pub id: String,
     /// How many times SQS has handed this message out, from 1.
     pub receives: u32,
+    /// What it said, for the reject queue.
+    pub body: String,
     /// What was in it, in order: usually one, for S3 notifications one for each record.
     pub events: Vec<Result<Event, Unreadable>>,
 }
@@ -215,24 +217,28 @@ pub struct Delivery {
 /// `id` names the payload (Lambda's request id, a fresh UUID on the command line); a manual event
 /// without a key of its own is known by it, or by its SQS message id, which redeliveries share.
 pub fn read(payload: &[u8], id: &str) -> Vec<Delivery> {
+    let whole = |events| {
+        vec![Delivery {
+            id: id.to_owned(),
+            receives: 1,
+            body: String::from_utf8_lossy(payload).into_owned(),
+            events,
+        }]
+    };
     let value = match json::parse_payload(payload) {
         Ok(value) => value,
-        Err(unreadable) => return vec![delivery(id, vec![Err(unreadable)])],
+        Err(unreadable) => return whole(vec![Err(unreadable)]),
     };
     match records_from(&value, "aws:sqs") {
         Some(messages) => messages.iter().map(|message| read_message(message, id)).collect(),
-        None if is_wrapped(&value) => vec![delivery(id, read_value(&value, id, 0))],
+        None if is_wrapped(&value) => whole(read_value(&value, id, 0)),
         // One event alone is held to the size of one message, however it came.
-        None => vec![delivery(id, read_body(payload, id))],
+        None => whole(read_body(payload, id)),
     }
 }
 
 fn is_wrapped(value: &Value) -> bool {
     value.get("Records").is_some()
-}
-
-fn delivery(id: &str, events: Vec<Result<Event, Unreadable>>) -> Delivery {
-    Delivery { id: id.to_owned(), receives: 1, events }
 }
 
 /// The `Records` of a Lambda event when they come from `source` (`eventSource`, spelled
@@ -253,7 +259,12 @@ fn read_message(message: &Value, payload_id: &str) -> Delivery {
         Err(error) => {
             // Without a readable frame there is still an id to answer for.
             let id = message.get("messageId").and_then(Value::as_str).unwrap_or(payload_id);
-            return delivery(id, vec![Err(Unreadable::mistyped("SQS message", &error))]);
+            return Delivery {
+                id: id.to_owned(),
+                receives: 1,
+                body: message.to_string(),
+                events: vec![Err(Unreadable::mistyped("SQS message", &error))],
+            };
         }
     };
     let id = message.message_id.unwrap_or_else(|| payload_id.to_owned());
@@ -262,11 +273,11 @@ fn read_message(message: &Value, payload_id: &str) -> Delivery {
         .get("ApproximateReceiveCount")
         .and_then(|count| count.parse().ok())
         .unwrap_or(1);
-    let events = match message.body {
+    let events = match &message.body {
         Some(body) => read_body(body.as_bytes(), &id),
         None => vec![Err(Unreadable::malformed("SQS message", "it has no body"))],
     };
-    Delivery { id, receives, events }
+    Delivery { id, receives, body: message.body.unwrap_or_default(), events }
 }
 
 /// Reads the body of one message.

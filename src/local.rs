@@ -207,7 +207,7 @@ impl Local {
                 Ok(()) => {}
                 Err(NotHandled::Refused(reason)) => {
                     error!(queue = queue.as_str(), reason, "message rejected");
-                    self.reject(message.body.as_bytes(), reason).await?;
+                    self.reject(&message.body, reason).await?;
                 }
                 Err(NotHandled::Port(error)) => {
                     warn!(%error, receives = message.receives, "message comes again");
@@ -227,9 +227,8 @@ impl Local {
     }
 
     /// Puts what can never be acted upon into the reject queue, with the reason.
-    pub async fn reject(&self, body: &[u8], reason: String) -> Result<(), PortError> {
-        let body = String::from_utf8_lossy(body).into_owned();
-        let rejected = Message::Rejected { body, reason };
+    pub async fn reject(&self, body: &str, reason: String) -> Result<(), PortError> {
+        let rejected = Message::Rejected { body: body.to_owned(), reason };
         Ok(self.backend.queue.send(&rejected, SignedDuration::ZERO).await?)
     }
 }

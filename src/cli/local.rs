@@ -50,8 +50,8 @@ pub(super) struct Arguments {
 /// What a file held, as far as it could be read.
 struct Arrival {
     file: String,
-    /// The file's whole content.
-    payload: Rc<[u8]>,
+    /// What the message said.
+    body: Rc<str>,
     event: Result<Event, Unreadable>,
 }
 
@@ -145,20 +145,25 @@ fn read_events(paths: &[PathBuf]) -> Result<Vec<Arrival>, Failure> {
     let mut arrivals = Vec::new();
     for path in paths {
         let file = printable(&path.display().to_string());
-        let payload: Rc<[u8]> = read_payload(path)?.into();
+        let payload = read_payload(path)?;
         let deliveries = event::read(&payload, &Uuid::new_v4().to_string());
         let readable = deliveries.iter().flat_map(|delivery| &delivery.events).any(Result::is_ok);
-        for event in deliveries.into_iter().flat_map(|delivery| delivery.events) {
-            match event {
-                Err(error) if !readable => {
-                    let error = printable(&error.to_string());
-                    return Err(Failure::bad(format!("{file}: {error}; nothing was started")));
+        for delivery in deliveries {
+            let body: Rc<str> = delivery.body.into();
+            for event in delivery.events {
+                match event {
+                    Err(error) if !readable => {
+                        let error = printable(&error.to_string());
+                        return Err(Failure::bad(format!("{file}: {error}; nothing was started")));
+                    }
+                    event => {
+                        arrivals.push(Arrival {
+                            file: file.clone(),
+                            body: Rc::clone(&body),
+                            event,
+                        });
+                    }
                 }
-                event => arrivals.push(Arrival {
-                    file: file.clone(),
-                    payload: Rc::clone(&payload),
-                    event,
-                }),
             }
         }
     }
@@ -168,7 +173,7 @@ fn read_events(paths: &[PathBuf]) -> Result<Vec<Arrival>, Failure> {
 /// Hands every event in. What nobody can act upon goes to the reject queue, as on AWS.
 async fn submit(local: &Local, arrivals: Vec<Arrival>) -> Result<Tally, Failure> {
     let mut tally = Tally::default();
-    for Arrival { file, payload, event } in arrivals {
+    for Arrival { file, body, event } in arrivals {
         let handed_in = match event {
             Ok(event) => hand_in(local, &event, &mut tally).await,
             Err(unreadable) => Err(NotHandled::Refused(unreadable.to_string())),
@@ -177,7 +182,7 @@ async fn submit(local: &Local, arrivals: Vec<Arrival>) -> Result<Tally, Failure>
             Ok(()) => {}
             Err(NotHandled::Refused(reason)) => {
                 tally.rejected.push(format!("{file}: {reason}"));
-                local.reject(&payload, reason).await?;
+                local.reject(&body, reason).await?;
             }
             Err(NotHandled::Port(error)) => return Err(error.into()),
         }

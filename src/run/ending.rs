@@ -80,6 +80,11 @@ impl Ending {
                 Some(_) => return format!("{reason}, just before it would have been stopped"),
                 None => return reason,
             },
+            // Our own words come back as ECS's reason: the limit says more.
+            Self::FailedToStart if reason.ends_with(&StopCause::StartTimeout.to_reason()) => {
+                let limit = policy.start_within;
+                return format!("failed to start: stopped because it took longer than {limit}");
+            }
             Self::FailedToStart
             | Self::SpotInterruption
             | Self::InfrastructureHealth

@@ -268,7 +268,7 @@ fn without_any_sign_only_a_single_container_is_the_main_one() {
 
 #[test]
 fn a_task_that_was_too_slow_to_start_may_be_launched_again_and_a_cancelled_one_not() {
-    let slow = "failed to start: longshore: did not start in time";
+    let slow = "failed to start: stopped because it took longer than 10m";
     let cancelled = Ending::Stopped { cause: Some(StopCause::Cancelled) };
     let never = "cancelled; container `app` had not started";
     for (cause, ending, verdict, reason) in [

@@ -165,6 +165,6 @@ fn what_comes_from_our_own_environment_is_on_no_command_line() {
 fn a_container_that_does_not_start_in_time_is_given_up() {
     let (_project, done, calls) =
         through_docker(&[("pulls", "")], &["startWithin: 1s", "launches: { max: 1 }"]);
-    check_end(&done, 1, "Failed", None, "did not start in time");
+    check_end(&done, 1, "Failed", None, "took longer than 1s");
     assert!(calls.iter().all(|call| !call.starts_with("start ")), "{calls:#?}");
 }
