@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use uuid::Uuid;
 
 use super::exit::{Exit, Failure};
@@ -23,8 +22,10 @@ use crate::local::{Local, NotHandled, Settings, default_ledger};
 use crate::record::Recorded;
 use crate::run::Run;
 
+mod interrupts;
 mod reporter;
 
+use interrupts::Interrupts;
 use reporter::Reporter;
 
 /// How often the world is looked at while tasks run.
@@ -206,38 +207,6 @@ async fn open_runs(local: &Local) -> Result<Vec<RunId>, Failure> {
         ..crate::ledger::Filter::default()
     };
     Ok(local.list(&filter).await?.into_iter().map(|run| run.id).collect())
-}
-
-/// Ctrl-C and SIGTERM. They are heard from the moment this is made, also while something else is
-/// being done.
-struct Interrupts {
-    interrupt: Signal,
-    terminate: Signal,
-    count: u32,
-}
-
-impl Interrupts {
-    fn listen() -> Result<Self, Failure> {
-        let listen = |kind| {
-            signal(kind)
-                .map_err(|error| Failure::environment(format!("cannot listen to signals: {error}")))
-        };
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            count: 0,
-        })
-    }
-
-    /// Waits for the next one; the first is 1.
-    async fn next(&mut self) -> u32 {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-        self.count += 1;
-        self.count
-    }
 }
 
 /// Turns the wheel until every run has ended, telling what happens meanwhile.

@@ -71,7 +71,9 @@ pub(super) fn check_templates(job: &Job, kinds: &[&str], at: &Path, problems: &m
         check_names(job, kinds, &path, text, problems);
         if problems.len() == known {
             for kind in KINDS.iter().filter(|kind| kind.is_in(kinds)) {
-                try_template(job, kind, &path, text, problems);
+                let problem = try_template(job, kind, &path, text);
+                // What is wrong whatever the event is told once.
+                problems.extend(problem.filter(|problem| !problems.contains(problem)));
             }
         }
     }
@@ -87,18 +89,18 @@ fn own_examples(job: &Job) -> Values {
 }
 
 /// Fills one template with everything its kind of event may bring, and then with the least.
-fn try_template(job: &Job, kind: &Kind, at: &Path, text: &str, problems: &mut Vec<Problem>) {
+fn try_template(job: &Job, kind: &Kind, at: &Path, text: &str) -> Option<Problem> {
     let mut least = own_examples(job);
     least.extend(kind.always.iter().map(pair));
     let mut most = least.clone();
     most.extend(kind.sometimes.iter().map(pair));
     if let Err(error) = template::fill(text, &most) {
         let message = describe(&error, kind, "has");
-        problems.push(Problem::error(at.clone(), message).remedy(error.remedy()));
-    } else if let Err(error) = template::fill(text, &least) {
-        let message = describe(&error, kind, "may have");
-        problems.push(Problem::warning(at.clone(), message).remedy(error.remedy()));
+        return Some(Problem::error(at.clone(), message).remedy(error.remedy()));
     }
+    let error = template::fill(text, &least).err()?;
+    let message = describe(&error, kind, "may have");
+    Some(Problem::warning(at.clone(), message).remedy(error.remedy()))
 }
 
 /// Names the kind of event only where it matters.

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::period::Period;
 use super::problem::Problem;
@@ -71,6 +71,8 @@ pub struct Launches {
     pub within: Period,
     /// How long to wait after a task failed to start. After ECS refused one (no capacity), at
     /// least a minute.
+    #[serde(deserialize_with = "launch_backoff")]
+    #[schemars(with = "Backoff")]
     pub backoff: Backoff,
 }
 
@@ -117,6 +119,27 @@ impl Default for Backoff {
     fn default() -> Self {
         Self { delay: Period::from_secs(30), factor: 2.0, max: Period::from_secs(900) }
     }
+}
+
+/// A backoff whose parts that are left out are those of launches.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct LaunchBackoff {
+    delay: Period,
+    factor: f64,
+    max: Period,
+}
+
+impl Default for LaunchBackoff {
+    fn default() -> Self {
+        let Backoff { delay, factor, max } = Launches::default().backoff;
+        Self { delay, factor, max }
+    }
+}
+
+fn launch_backoff<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Backoff, D::Error> {
+    let LaunchBackoff { delay, factor, max } = LaunchBackoff::deserialize(deserializer)?;
+    Ok(Backoff { delay, factor, max })
 }
 
 impl Default for Launches {

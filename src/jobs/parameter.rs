@@ -92,13 +92,16 @@ impl Parameter {
                     .remedy("write it as https://docs.rs/regex/#syntax has it"),
             );
         }
+        let before = problems.len();
         if self.max_length.is_some_and(|max| !(1..=LENGTH_MAX).contains(&max)) {
             problems.push(
                 Problem::error(at.key("maxLength"), format!("must be from 1 to {LENGTH_MAX}"))
                     .remedy("write a number in that range, or leave it out"),
             );
         }
+        // Held against a wrong length a default tells nothing new.
         if let Some(default) = &self.default
+            && problems.len() == before
             && let Err(problem) = self.accept(&Value::String(default.clone()))
         {
             problems.push(

@@ -39,7 +39,8 @@ impl TemplateError {
     }
 }
 
-const ESCAPE: &str = "write `{{ '{{' }}` for two braces that are no placeholder";
+const ESCAPE: &str =
+    "write it like `{{ key }}`, or `{{ '{{' }}` for two braces that are no placeholder";
 const DEFAULT: &str = "add `| default('')` to the placeholder";
 const FILTERS: &str = "use `date`, or one of https://docs.rs/minijinja/latest/minijinja/filters/";
 const EXAMPLE: &str = "write it like `{{ key | upper }}` or \

@@ -144,7 +144,7 @@ fn a_template_is_told_wrong_in_words_that_fit_every_event() {
         ),
         (
             "{{ job",
-            "is no template: unexpected end of input, expected end of variable block: write `{{ '{{' }}` for two braces that are no placeholder",
+            "is no template: unexpected end of input, expected end of variable block: write it like `{{ key }}`, or `{{ '{{' }}` for two braces that are no placeholder",
         ),
         ("{{ job.name }}", "`job.name` is no value: did you mean `job`?"),
         (
@@ -232,6 +232,43 @@ fn what_a_job_cannot_mean_is_refused_with_the_way_to_say_it() {
             "{source}: {found:?}, expected {expected}"
         );
     }
+}
+
+#[test]
+fn one_mistake_is_told_once() {
+    for (settings, expected) in [
+        (
+            "triggers: [{ s3: { bucket: uploads } }, { schedule: rate(1 hour) }]
+    task: { image: alpine, command: [x, '{{ job | nope }}'] }",
+            "filter nope is unknown",
+        ),
+        (
+            "parameters: { day: { maxLength: 0, default: today } }
+    task: { image: alpine }",
+            "must be from 1 to 1024",
+        ),
+    ] {
+        let found = errors(&format!("jobs:\n  j:\n    {settings}\n"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found.iter().any(|error| error.contains(expected)), "{found:?}");
+    }
+}
+
+#[test]
+fn what_a_backoff_leaves_out_is_that_of_its_own_kind() {
+    let jobs = jobs(
+        "jobs:
+  j:
+    retry: { backoff: { delay: 5s } }
+    launches: { backoff: { delay: 5s } }
+    task: { image: alpine }
+",
+    );
+    let policy = job_named(&jobs, "j").policy;
+    let max =
+        |backoff: Backoff| (backoff.delay.to_string(), backoff.factor, backoff.max.to_string());
+    assert_eq!(max(policy.retry.backoff), ("5s".to_owned(), 2.0, "15m".to_owned()));
+    assert_eq!(max(policy.launches.backoff), ("5s".to_owned(), 2.0, "1m".to_owned()));
 }
 
 fn schedule(name: &str, job: Option<&str>) -> Event {

@@ -484,6 +484,20 @@ fn exit_codes_tell_usage_from_surroundings() {
 }
 
 #[test]
+fn every_exit_code_of_our_own_is_in_the_help_and_the_readme() {
+    let help = Project::sample().run(&["--help"]).stdout;
+    let listed = help.split("Exit codes:").nth(1).unwrap_or_default();
+    let readme = include_str!("../../README.md").split("Exit codes:").nth(1);
+    let readme = readme.and_then(|rest| rest.split("\n\n").next());
+    let readme: Vec<&str> = readme.unwrap_or_default().split_whitespace().collect();
+    for code in ["0", "1", "2", "3", "130"] {
+        let in_help = |line: &str| line.split_whitespace().next() == Some(code);
+        assert!(listed.lines().any(in_help), "{code} is not in {help}");
+        assert!(readme.contains(&code), "README.md does not tell of exit code {code}");
+    }
+}
+
+#[test]
 fn jobs_and_namespace_may_come_from_the_environment() {
     let project = Project::sample();
     fs::rename(project.path("jobs.yaml"), project.path("other.yaml")).expect("another name");

@@ -161,3 +161,19 @@ fn an_event_that_nobody_wants_goes_to_the_reject_queue_with_its_reason() {
         assert!(rejected[0]["reason"].as_str().is_some_and(|text| text.contains(reason)));
     }
 }
+
+#[test]
+fn an_object_that_every_trigger_excludes_is_no_failure_and_is_not_kept() {
+    let trigger = "triggers: [{ s3: { bucket: uploads, suffix: .csv } }]";
+    let project = Project::new(&job("echo x >> marker", &[trigger]));
+    let object = json!({
+        "source": "aws.s3", "detail-type": "Object Created", "id": "1", "version": "0",
+        "time": "2026-11-24T09:14:07Z",
+        "detail": { "bucket": { "name": "uploads" }, "object": { "key": "a.png", "size": 1, "etag": "e" } },
+    });
+    project.write("event.json", object.to_string());
+    let done = project.run(&["local", "event.json"]);
+    assert_eq!((done.code, project.lines("marker")), (Some(0), 0), "{done:#?}");
+    assert!(done.stdout.contains("no job wants this event"), "{done:#?}");
+    assert_eq!(messages(&project, "reject"), [Value::Null; 0]);
+}
