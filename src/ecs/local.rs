@@ -98,7 +98,7 @@ impl LocalEcs {
             let age = state.created_at.map(|created| now.duration_since(created));
             let is_tried = self.supervisors().contains_key(&state.task_arn);
             if !is_tried && age.is_some_and(|age| age > SUPERVISOR_WAIT) {
-                self.start_supervisor(&state.task_arn).map_err(|error| {
+                self.start_supervisor(&state.task_arn, now).map_err(|error| {
                     LedgerError::Unavailable(format!("cannot start a supervisor: {error}"))
                 })?;
             }
@@ -106,7 +106,7 @@ impl LocalEcs {
         Ok(())
     }
 
-    fn start_supervisor(&self, task: &str) -> io::Result<()> {
+    fn start_supervisor(&self, task: &str, now: Timestamp) -> io::Result<()> {
         let ledger = self.database.path();
         fs::create_dir_all(tasks_folder(ledger))?;
         // What it complains of stands where people look for the task's output.
@@ -121,7 +121,7 @@ impl LocalEcs {
             .stderr(log)
             .process_group(0)
             .spawn()?;
-        self.supervisors().insert(task.to_owned(), (child, Timestamp::now()));
+        self.supervisors().insert(task.to_owned(), (child, now));
         Ok(())
     }
 
@@ -244,7 +244,7 @@ impl Ecs for LocalEcs {
             Some((_, supervised)) => supervised,
             None => false,
         };
-        if !supervised && let Err(error) = self.start_supervisor(&task) {
+        if !supervised && let Err(error) = self.start_supervisor(&task, now) {
             let reason = format!("the task's supervisor could not be started: {error}");
             return Err(RunTaskError::Unknown(reason));
         }
