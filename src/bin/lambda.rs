@@ -1,0 +1,3 @@
+//! The three functions.
+
+fn main() {}
