@@ -1,15 +1,23 @@
 # The two commands of the README, and what maintainers need beside them.
 
+MOTO := target/moto/bin/moto_server
+
 .PHONY: local test check schema clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
 local:
 	cargo run --locked --quiet --no-default-features -- local events/s3-object-created.json
 
-# Passes every test, with and without the default features.
-test:
+# Passes every test, with and without the default features; the AWS adapters against a moto server.
+test: $(MOTO)
 	cargo test --locked --no-default-features
 	cargo test --locked
+
+# A server that answers as AWS does, in an environment of its own.
+$(MOTO): tests/moto/requirements.txt
+	python3 -m venv --clear target/moto
+	target/moto/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 # What must hold before a commit, beside the tests.
 check:

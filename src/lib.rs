@@ -8,7 +8,8 @@
 //! - ports: [`ledger`], [`queue`], [`ecs`], each with its adapters; [`backend`] holds the three;
 //! - use cases: [`stop`], [`dispatch`] (event to task), [`record`] (task state to verdict),
 //!   [`sweep`] (what nobody reported);
-//! - edges: [`logging`], [`local`] (all of it on one machine), [`cli`].
+//! - edges: [`logging`], `aws` (the connection to AWS), [`local`] (all of it on one machine),
+//!   [`cli`].
 
 pub mod identity;
 
@@ -37,6 +38,9 @@ pub mod record;
 pub mod sweep;
 
 pub mod logging;
+
+#[cfg(feature = "aws")]
+pub mod aws;
 
 pub mod local;
 

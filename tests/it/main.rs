@@ -8,6 +8,8 @@ mod crossings;
 mod interrupt;
 mod local;
 mod logging;
+#[cfg(feature = "aws")]
+mod moto;
 mod program;
 mod readme;
 mod sharing;
