@@ -68,10 +68,7 @@ pub async fn dispatch<L: Ledger, E: Ecs, Q: Queue>(
             }
             Ok(dispatched)
         }
-        Event::Reminder(reminder) => {
-            remember(backend, jobs, reminder, invocation).await?;
-            Ok(Vec::new())
-        }
+        Event::Reminder(reminder) => Ok(remember(backend, jobs, reminder, invocation).await?),
         Event::Test => Ok(Vec::new()),
         Event::TaskState(_) | Event::Observation(_) => {
             Err(DispatchError::Misdirected(event.kind()))
@@ -146,12 +143,11 @@ async fn remember<L: Ledger, E: Ecs, Q: Queue>(
     jobs: &Jobs,
     reminder: &Reminder,
     invocation: Invocation<'_>,
-) -> Result<(), PortError> {
+) -> Result<Vec<Dispatched>, PortError> {
     // A run that is gone has been over for weeks.
-    if let Some(run) = backend.ledger.load(&reminder.run).await? {
-        drive(backend, jobs, run, invocation).await?;
-    }
-    Ok(())
+    let Some(run) = backend.ledger.load(&reminder.run).await? else { return Ok(Vec::new()) };
+    let run = drive(backend, jobs, run, invocation).await?;
+    Ok(vec![Dispatched { run: Box::new(run), new: false }])
 }
 
 /// Takes a run as far as it goes now.

@@ -204,6 +204,8 @@ impl Unreadable {
 pub struct Delivery {
     /// The SQS message id, or the id the caller gave to the whole payload.
     pub id: String,
+    /// Whether a queue hands it out again until it is acknowledged.
+    pub queued: bool,
     /// How many times SQS has handed this message out, from 1.
     pub receives: u32,
     /// What it said, for the reject queue.
@@ -220,6 +222,7 @@ pub fn read(payload: &[u8], id: &str) -> Vec<Delivery> {
     let whole = |events| {
         vec![Delivery {
             id: id.to_owned(),
+            queued: false,
             receives: 1,
             body: String::from_utf8_lossy(payload).into_owned(),
             events,
@@ -261,6 +264,7 @@ fn read_message(message: &Value, payload_id: &str) -> Delivery {
             let id = message.get("messageId").and_then(Value::as_str).unwrap_or(payload_id);
             return Delivery {
                 id: id.to_owned(),
+                queued: true,
                 receives: 1,
                 body: message.to_string(),
                 events: vec![Err(Unreadable::mistyped("SQS message", &error))],
@@ -277,7 +281,7 @@ fn read_message(message: &Value, payload_id: &str) -> Delivery {
         Some(body) => read_body(body.as_bytes(), &id),
         None => vec![Err(Unreadable::malformed("SQS message", "it has no body"))],
     };
-    Delivery { id, receives, body: message.body.unwrap_or_default(), events }
+    Delivery { id, queued: true, receives, body: message.body.unwrap_or_default(), events }
 }
 
 /// Reads the body of one message.

@@ -8,6 +8,7 @@
 //! - ports: [`ledger`], [`queue`], [`ecs`], each with its adapters; [`backend`] holds the three;
 //! - use cases: [`stop`], [`dispatch`] (event to task), [`record`] (task state to verdict),
 //!   [`sweep`] (what nobody reported);
+//! - functions: [`metrics`] (what is measured), [`function`] (what an invocation does);
 //! - edges: [`logging`], `aws` (the connection to AWS), [`local`] (all of it on one machine),
 //!   [`cli`].
 
@@ -36,6 +37,10 @@ pub mod dispatch;
 pub mod record;
 
 pub mod sweep;
+
+pub mod metrics;
+
+pub mod function;
 
 pub mod logging;
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use tracing::{error, warn};
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::backend::{Backend, PortError};
-use crate::dispatch::{DispatchError, Dispatched, Invocation, dispatch};
+use crate::dispatch::{Dispatched, Invocation, dispatch};
 use crate::ecs::local::{LocalEcs, Runtime};
-use crate::event::{Event, read_body};
+use crate::event::{Delivery, Event, read_body};
+use crate::function::{NotHandled, deliver};
 use crate::identity::{Namespace, RunId};
 use crate::jobs::Jobs;
 use crate::ledger::database::Database;
@@ -21,7 +22,7 @@ use crate::ledger::{Filter, Ledger, LedgerError};
 use crate::policy::Timing;
 use crate::queue::local::{LocalQueue, Received};
 use crate::queue::{Message, Queue, QueueName};
-use crate::record::{RecordError, Recorded, record};
+use crate::record::{Recorded, record};
 use crate::run::{Run, StopCause};
 use crate::stop::ask_to_stop;
 use crate::sweep::{sweep, visit};
@@ -53,35 +54,6 @@ pub struct Settings {
 pub struct Local {
     backend: Backend<SqliteLedger, LocalEcs, LocalQueue>,
     jobs: Jobs,
-}
-
-/// Why an event was not handled.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum NotHandled {
-    /// It never can be, for this reason: to the reject queue.
-    #[error("{0}")]
-    Refused(String),
-    /// A port failed: try again.
-    #[error(transparent)]
-    Port(#[from] PortError),
-}
-
-impl From<DispatchError> for NotHandled {
-    fn from(error: DispatchError) -> Self {
-        match error {
-            DispatchError::Port(error) => Self::Port(error),
-            refused => Self::Refused(refused.to_string()),
-        }
-    }
-}
-
-impl From<RecordError> for NotHandled {
-    fn from(error: RecordError) -> Self {
-        match error {
-            RecordError::Port(error) => Self::Port(error),
-            refused => Self::Refused(refused.to_string()),
-        }
-    }
 }
 
 /// What becomes of a message.
@@ -197,32 +169,24 @@ impl Local {
         queue: QueueName,
         message: &Received,
     ) -> Result<Handled, PortError> {
-        let id = message.number.to_string();
-        for event in read_body(message.body.as_bytes(), &id) {
-            let handed_over = match event {
-                Err(unreadable) => Err(NotHandled::Refused(unreadable.to_string())),
-                Ok(event) => self.hand_over(queue, &event).await,
-            };
-            match handed_over {
-                Ok(()) => {}
-                Err(NotHandled::Refused(reason)) => {
-                    error!(queue = queue.as_str(), reason, "message rejected");
-                    self.reject(&message.body, reason).await?;
-                }
-                Err(NotHandled::Port(error)) => {
-                    warn!(%error, receives = message.receives, "message comes again");
-                    return Ok(Handled::Again);
-                }
+        let delivery = Delivery {
+            id: message.number.to_string(),
+            queued: true,
+            receives: message.receives,
+            events: read_body(message.body.as_bytes(), &message.number.to_string()),
+            body: message.body.clone(),
+        };
+        let nonce = Uuid::new_v4().to_string();
+        let delivered = patiently(async || {
+            let invocation = Invocation { now: Timestamp::now(), nonce: &nonce };
+            deliver(&self.backend, &self.jobs, queue, &delivery, invocation).await
+        });
+        match delivered.await {
+            Ok(_) => Ok(Handled::Done),
+            Err(error) => {
+                warn!(%error, receives = message.receives, "message comes again");
+                Ok(Handled::Again)
             }
-        }
-        Ok(Handled::Done)
-    }
-
-    async fn hand_over(&self, queue: QueueName, event: &Event) -> Result<(), NotHandled> {
-        match queue {
-            QueueName::Events => self.dispatch(event).await.map(drop),
-            QueueName::States => self.record(event).await.map(drop),
-            QueueName::Reject => Ok(()),
         }
     }
 
@@ -234,14 +198,34 @@ impl Local {
 }
 
 /// Does what may be repeated, and again while others keep changing the same run.
-async fn patiently<T>(work: impl AsyncFn() -> Result<T, NotHandled>) -> Result<T, NotHandled> {
+async fn patiently<T, E: Contended>(work: impl AsyncFn() -> Result<T, E>) -> Result<T, E> {
     let give_up_at = Instant::now() + PATIENCE;
     loop {
         match work().await {
-            Err(NotHandled::Port(error)) if is_contended(&error) && Instant::now() < give_up_at => {
+            Err(error) if error.is_contended() && Instant::now() < give_up_at => {
                 tokio::time::sleep(pause()).await;
             }
             done => return done,
+        }
+    }
+}
+
+/// Whether an error means no more than that others were changing the same run.
+trait Contended {
+    fn is_contended(&self) -> bool;
+}
+
+impl Contended for PortError {
+    fn is_contended(&self) -> bool {
+        matches!(self, Self::Ledger(LedgerError::Contended(_)))
+    }
+}
+
+impl Contended for NotHandled {
+    fn is_contended(&self) -> bool {
+        match self {
+            Self::Port(error) => error.is_contended(),
+            Self::Refused(_) => false,
         }
     }
 }
@@ -255,13 +239,9 @@ fn pause() -> Duration {
 /// Leaves a run that others keep changing to the next look at it.
 fn or_next_time<T>(result: Result<T, PortError>) -> Result<(), PortError> {
     match result {
-        Err(error) if !is_contended(&error) => Err(error),
+        Err(error) if !error.is_contended() => Err(error),
         Ok(_) | Err(_) => Ok(()),
     }
-}
-
-fn is_contended(error: &PortError) -> bool {
-    matches!(error, PortError::Ledger(LedgerError::Contended(_)))
 }
 
 /// Where the ledger of a namespace lies when nobody says.

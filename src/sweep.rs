@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use tracing::{info, warn};
 
 use crate::backend::{Backend, PortError};
@@ -23,7 +24,7 @@ const DUE_MAX: usize = 500;
 const DESCRIBE_MAX: usize = 100;
 
 /// What a sweep found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Swept {
     /// Runs whose time had come.
     pub due: usize,

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use crate::backend::PortError;
+use crate::function::NotHandled;
 use crate::ledger::LedgerError;
-use crate::local::NotHandled;
 use crate::run::{Run, Verdict};
 
 /// The codes, for `--help`.

@@ -17,8 +17,9 @@ use super::{Common, Format, LedgerPath};
 use crate::dispatch::Dispatched;
 use crate::ecs::local::Runtime;
 use crate::event::{self, Event, Unreadable};
+use crate::function::NotHandled;
 use crate::identity::RunId;
-use crate::local::{Local, NotHandled, Settings, default_ledger};
+use crate::local::{Local, Settings, default_ledger};
 use crate::record::Recorded;
 use crate::run::Run;
 
