@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::exit::{Exit, Failure};
-use super::explain::read_payload;
+use super::explain::{place_of, read_payload};
 use super::jobs_file;
 use super::output::{self, WARN, printable};
 use super::show::story;
@@ -50,7 +50,8 @@ pub(super) struct Arguments {
 
 /// What a file held, as far as it could be read.
 struct Arrival {
-    file: String,
+    /// Where it stood, to be read before a complaint: `event.json: `.
+    place: String,
     /// What the message said.
     body: Rc<str>,
     event: Result<Event, Unreadable>,
@@ -149,17 +150,19 @@ fn read_events(paths: &[PathBuf]) -> Result<Vec<Arrival>, Failure> {
         let payload = read_payload(path)?;
         let deliveries = event::read(&payload, &Uuid::new_v4().to_string());
         let readable = deliveries.iter().flat_map(|delivery| &delivery.events).any(Result::is_ok);
+        let place = place_of(&deliveries);
         for delivery in deliveries {
+            let place = format!("{file}: {}", place(&delivery));
             let body: Rc<str> = delivery.body.into();
             for event in delivery.events {
                 match event {
                     Err(error) if !readable => {
                         let error = printable(&error.to_string());
-                        return Err(Failure::bad(format!("{file}: {error}; nothing was started")));
+                        return Err(Failure::bad(format!("{place}{error}; nothing was started")));
                     }
                     event => {
                         arrivals.push(Arrival {
-                            file: file.clone(),
+                            place: place.clone(),
                             body: Rc::clone(&body),
                             event,
                         });
@@ -174,7 +177,7 @@ fn read_events(paths: &[PathBuf]) -> Result<Vec<Arrival>, Failure> {
 /// Hands every event in. What nobody can act upon goes to the reject queue, as on AWS.
 async fn submit(local: &Local, arrivals: Vec<Arrival>) -> Result<Tally, Failure> {
     let mut tally = Tally::default();
-    for Arrival { file, body, event } in arrivals {
+    for Arrival { place, body, event } in arrivals {
         let handed_in = match event {
             Ok(event) => hand_in(local, &event, &mut tally).await,
             Err(unreadable) => Err(NotHandled::Refused(unreadable.to_string())),
@@ -182,7 +185,7 @@ async fn submit(local: &Local, arrivals: Vec<Arrival>) -> Result<Tally, Failure>
         match handed_in {
             Ok(()) => {}
             Err(NotHandled::Refused(reason)) => {
-                tally.rejected.push(format!("{file}: {reason}"));
+                tally.rejected.push(format!("{place}{reason}"));
                 local.reject(&body, reason).await?;
             }
             Err(NotHandled::Port(error)) => return Err(error.into()),

@@ -171,6 +171,27 @@ fn explain(project: &Project, file: &str) -> Vec<Value> {
 }
 
 #[test]
+fn a_complaint_names_the_message_of_a_batch() {
+    let project = Project::sample();
+    let message =
+        |id: &str, body: &str| json!({ "eventSource": "aws:sqs", "messageId": id, "body": body });
+    let good = r#"{ "job": "nightly-report", "key": "1" }"#;
+    let records =
+        [message("m-1", "{"), message("m-2", good), message("m-3", r#"{ "job": "nope" }"#)];
+    project.write("batch.json", json!({ "Records": records }).to_string());
+    for verb in [&["explain"][..], &["local", "-q"]] {
+        let done = project.run(&[verb, &["batch.json"]].concat());
+        assert_eq!(done.code, Some(1), "{done:#?}");
+        for complaint in [
+            "batch.json: message `m-1`: not_json_object",
+            "batch.json: message `m-3`: there is no job",
+        ] {
+            assert!(done.stderr.contains(complaint), "{done:#?}");
+        }
+    }
+}
+
+#[test]
 fn explain_reads_every_sample_event() {
     let project = Project::sample();
     let files = event_files();
