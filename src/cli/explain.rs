@@ -14,7 +14,7 @@ use super::{Common, Format};
 use crate::event::{self, Delivery, Event, TaskState};
 use crate::identity::{ClientToken, StartedBy, quote};
 use crate::jobs::{Jobs, Match, OVERRIDES_CHARS_MAX, RunSpec, TaskSource, Unwanted};
-use crate::run::{News, Sighting};
+use crate::run::{Ending, News, Sighting};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -232,12 +232,22 @@ fn explain_state(state: &TaskState) -> Value {
     });
     set("verdict", json!(verdict));
     set("exitCode", json!(sighting.as_ref().and_then(|sighting| sighting.exit_code)));
-    let reason = sighting.map(|sighting| sighting.reason).filter(|reason| !reason.is_empty());
+    let reason = sighting.map(reason_of).filter(|reason| !reason.is_empty());
     set("reason", json!(reason));
     if started_by.is_none() {
         set("note", json!("not a task of longshore's: `startedBy` is somebody else's"));
     }
     Value::Object(explained)
+}
+
+/// What the state says; why it was us who stopped the task is known here by the reason we gave.
+fn reason_of(sighting: Sighting) -> String {
+    match &sighting.news {
+        News::Ended(Ending::Stopped { cause: Some(cause) }) => {
+            format!("stopped by {}; {}", cause.to_reason(), sighting.reason)
+        }
+        News::Ended(_) | News::Pending | News::Running => sighting.reason,
+    }
 }
 
 impl Explained {

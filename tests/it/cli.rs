@@ -258,6 +258,24 @@ fn a_task_state_leads_to_its_verdict_with_a_sentence_to_act_on() {
 }
 
 #[test]
+fn a_stop_of_ours_is_told_with_its_cause() {
+    let project = Project::sample();
+    let stopped = fs::read_to_string(project.path("events/ecs-task-stopped.json"));
+    let mut event: Value = serde_json::from_str(&stopped.expect("the sample")).expect("JSON");
+    event["detail"]["stopCode"] = json!("UserInitiated");
+    event["detail"]["stoppedReason"] = json!("longshore: timed out");
+    event["detail"]["containers"][0]["exitCode"] = json!(137);
+    project.write("stopped.json", event.to_string());
+    let state = &explain(&project, "stopped.json")[0]["taskState"];
+    assert_eq!(state["verdict"], "TimedOut");
+    assert_eq!(
+        state["reason"],
+        "stopped by longshore: timed out; container `main` did not end on SIGTERM and was killed \
+         (exit code 137)"
+    );
+}
+
+#[test]
 fn the_request_is_in_the_spelling_of_the_ecs_api() {
     let events = explain(&Project::sample(), "events/manual.json");
     let run = &list(&events[0], "runs")[0];
