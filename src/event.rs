@@ -184,19 +184,47 @@ impl Unreadable {
         Self::Malformed { kind, problem: problem.to_string() }
     }
 
-    /// What serde says without the value it met, which may be a secret.
-    fn mistyped(kind: &'static str, error: &serde_json::Error) -> Self {
-        let text = error.to_string();
+    /// What serde says, in JSON's words and without the value it met, which may be a secret.
+    fn mistyped(kind: &'static str, error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        let text = error.inner().to_string();
+        let place = match error.path().to_string().as_str() {
+            "." => "a value".to_owned(),
+            path => format!("`{}`", quote(path)),
+        };
         let begins = |words: [&str; 2]| words.iter().any(|word| text.starts_with(word));
         let problem = match text.rsplit_once(", expected ") {
             Some((_, expected)) if begins(["invalid ", "unknown variant "]) => {
-                format!("a value is not as expected: {expected}")
+                format!("{place} must be {}", in_words_of_json(expected))
             }
-            _ if begins(["missing field ", "duplicate field "]) => text,
-            _ => "a value cannot be read".to_owned(),
+            _ if begins(["missing field ", "duplicate field "]) => match place.as_str() {
+                "a value" => text,
+                place => format!("{place}: {text}"),
+            },
+            _ if place == "`time`" => format!("{place} is no time like 2026-11-24T02:00:00Z"),
+            _ => format!("{place} cannot be read"),
         };
         Self::Malformed { kind, problem }
     }
+}
+
+/// What serde expects, in words that do not need Rust.
+fn in_words_of_json(expected: &str) -> &str {
+    match expected {
+        "u32" | "u64" => "a whole number, not below 0",
+        "i32" | "i64" => "a whole number",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    }
+}
+
+/// Reads a value as a type of ours; what does not fit is named by its place.
+fn typed<T: serde::de::DeserializeOwned>(
+    kind: &'static str,
+    value: &Value,
+) -> Result<T, Unreadable> {
+    serde_path_to_error::deserialize(value).map_err(|error| Unreadable::mistyped(kind, &error))
 }
 
 /// What one message held. A payload that came without a queue is one delivery.
@@ -257,9 +285,9 @@ fn records_from<'a>(value: &'a Value, source: &str) -> Option<&'a [Value]> {
 }
 
 fn read_message(message: &Value, payload_id: &str) -> Delivery {
-    let message: SqsMessage = match serde_json::from_value(message.clone()) {
+    let message: SqsMessage = match typed("SQS message", message) {
         Ok(message) => message,
-        Err(error) => {
+        Err(unreadable) => {
             // Without a readable frame there is still an id to answer for.
             let id = message.get("messageId").and_then(Value::as_str).unwrap_or(payload_id);
             return Delivery {
@@ -267,7 +295,7 @@ fn read_message(message: &Value, payload_id: &str) -> Delivery {
                 queued: true,
                 receives: 1,
                 body: message.to_string(),
-                events: vec![Err(Unreadable::mistyped("SQS message", &error))],
+                events: vec![Err(unreadable)],
             };
         }
     };
@@ -313,10 +341,11 @@ fn read_value(value: &Value, id: &str, wrappers: u32) -> Vec<Result<Event, Unrea
             .flat_map(|record| read_text(record.get("body"), "SQS message", id, wrappers))
             .collect();
     }
-    if let Some(records) = value.get("Records").and_then(Value::as_array) {
-        return match records.as_slice() {
-            [] => vec![Err(Unreadable::malformed("Records", "the list is empty"))],
-            records => records.iter().map(s3::read_record).collect(),
+    if let Some(records) = value.get("Records") {
+        return match records.as_array().map(Vec::as_slice) {
+            None => vec![Err(Unreadable::malformed("Records", "it must be a list"))],
+            Some([]) => vec![Err(Unreadable::malformed("Records", "the list is empty"))],
+            Some(records) => records.iter().map(s3::read_record).collect(),
         };
     }
     // SNS to SQS without raw delivery.
@@ -381,8 +410,7 @@ fn read_one(value: &Value, id: &str) -> Result<Event, Unreadable> {
 
 /// Reads what came in EventBridge's envelope.
 fn read_envelope(value: &Value) -> Result<Event, Unreadable> {
-    let envelope: EventBridgeEvent<Value> = serde_json::from_value(value.clone())
-        .map_err(|error| Unreadable::mistyped("EventBridge event", &error))?;
+    let envelope: EventBridgeEvent<Value> = typed("EventBridge event", value)?;
     match (envelope.source.as_str(), envelope.detail_type.as_str()) {
         ("aws.events" | "aws.scheduler", "Scheduled Event") => {
             schedule::read_envelope(&envelope).map(Event::Schedule)

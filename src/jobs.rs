@@ -38,7 +38,7 @@ pub use trigger::{S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};
 
 use parameter::Parameter;
 use problem::{Problem, Severity};
-use yaml::Path;
+use yaml::{Node, Path, Value};
 
 /// Jobs in one file at most.
 const JOBS_MAX: usize = 1_000;
@@ -216,14 +216,10 @@ pub fn read(source: &[u8], now: Timestamp) -> Reading {
     let read::Reading { value, mut problems, tree } = read::read::<JobsFile>(text);
     let jobs = value.map(|file| {
         let mut found = Vec::new();
-        let jobs = file.check(now, &mut found);
-        // A value that could not be read has its default by now: complaints about that are no news.
-        let told = problems.iter().filter(|problem| {
-            let node = tree.as_ref().and_then(|tree| tree.find(&problem.path));
-            node.map(|node| &node.span) == problem.span.as_ref()
-        });
-        let told: Vec<Path> = told.map(|problem| problem.path.clone()).collect();
-        found.retain(|problem| !told.iter().any(|path| problem.path.starts_with(path)));
+        let is_whole =
+            problems.iter().all(|told| !told.path.starts_with(&Path::root().key("jobs")));
+        let jobs = file.check(now, is_whole, &mut found);
+        found.retain(|problem| !is_no_news(problem, &problems, tree.as_ref()));
         problems.extend(found);
         jobs
     });
@@ -235,6 +231,18 @@ pub fn read(source: &[u8], now: Timestamp) -> Reading {
     problems.sort_by_key(Problem::position);
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
     Reading { jobs: jobs.filter(|_| !failed), problems }
+}
+
+/// Whether a complaint only comes of what reading has told of and left out: a value that could not
+/// be read has its default by now, and a list without it may be too short.
+fn is_no_news(problem: &Problem, told: &[Problem], tree: Option<&Node>) -> bool {
+    let node = |path: &Path| tree.and_then(|tree| tree.find(path));
+    let is_list = node(&problem.path).is_some_and(|node| matches!(node.value, Value::Sequence(_)));
+    told.iter().any(|told| {
+        let is_unread = node(&told.path).map(|node| &node.span) == told.span.as_ref();
+        is_unread && problem.path.starts_with(&told.path)
+            || is_list && told.path.starts_with(&problem.path)
+    })
 }
 
 /// The JSON Schema of the file, from the types that read it.
@@ -255,9 +263,10 @@ impl Jobs {
 }
 
 impl JobsFile {
-    fn check(self, now: Timestamp, problems: &mut Vec<Problem>) -> Jobs {
+    /// `is_whole` says that no job was left out because it could not be read.
+    fn check(self, now: Timestamp, is_whole: bool, problems: &mut Vec<Problem>) -> Jobs {
         let at = Path::root().key("jobs");
-        if self.jobs.is_empty() && problems.is_empty() {
+        if self.jobs.is_empty() && is_whole {
             problems.push(
                 Problem::error(at.clone(), "has no job").remedy(
                     "add one: `hello: { task: { image: alpine, command: [echo, hello] } }`",

@@ -12,9 +12,9 @@ use super::jobs_file;
 use super::output::{self, BAD, BOLD, DIM, printable};
 use super::{Common, Format};
 use crate::event::{self, Delivery, Event, TaskState};
-use crate::identity::{ClientToken, StartedBy};
+use crate::identity::{ClientToken, StartedBy, quote};
 use crate::jobs::{Jobs, Match, OVERRIDES_CHARS_MAX, RunSpec, TaskSource, Unwanted};
-use crate::run::{News, Sighting};
+use crate::run::{Ending, News, Sighting};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -32,12 +32,17 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failur
         false => None,
     };
     let jobs = jobs.unwrap_or_default();
+    let place = place_of(&deliveries);
     let explained: Vec<Explained> = deliveries
         .iter()
-        .flat_map(|delivery| &delivery.events)
-        .map(|event| match event {
-            Ok(event) => explain(common, &jobs, event),
-            Err(error) => Explained { error: Some(error.to_string()), ..Explained::default() },
+        .flat_map(|delivery| delivery.events.iter().map(move |event| (delivery, event)))
+        .map(|(delivery, event)| {
+            let explained = match event {
+                Ok(event) => explain(common, &jobs, event),
+                Err(error) => Explained { error: Some(error.to_string()), ..Explained::default() },
+            };
+            let error = explained.error.map(|error| format!("{}{error}", place(delivery)));
+            Explained { error, ..explained }
         })
         .collect();
     match common.output {
@@ -56,6 +61,15 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failur
     }
     let bad = explained.iter().any(Explained::is_bad);
     Ok(if bad { Exit::Bad } else { Exit::Good })
+}
+
+/// Says which message of a batch is meant, to be read before a complaint; nothing for one alone.
+pub(super) fn place_of(deliveries: &[Delivery]) -> impl Fn(&Delivery) -> String + use<> {
+    let is_batch = deliveries.len() > 1;
+    move |delivery| match is_batch {
+        true => format!("message `{}`: ", quote(&delivery.id)),
+        false => String::new(),
+    }
 }
 
 /// Reads an event's file, or standard input for `-`.
@@ -218,12 +232,22 @@ fn explain_state(state: &TaskState) -> Value {
     });
     set("verdict", json!(verdict));
     set("exitCode", json!(sighting.as_ref().and_then(|sighting| sighting.exit_code)));
-    let reason = sighting.map(|sighting| sighting.reason).filter(|reason| !reason.is_empty());
+    let reason = sighting.map(reason_of).filter(|reason| !reason.is_empty());
     set("reason", json!(reason));
     if started_by.is_none() {
         set("note", json!("not a task of longshore's: `startedBy` is somebody else's"));
     }
     Value::Object(explained)
+}
+
+/// What the state says; why it was us who stopped the task is known here by the reason we gave.
+fn reason_of(sighting: Sighting) -> String {
+    match &sighting.news {
+        News::Ended(Ending::Stopped { cause: Some(cause) }) => {
+            format!("stopped by {}; {}", cause.to_reason(), sighting.reason)
+        }
+        News::Ended(_) | News::Pending | News::Running => sighting.reason,
+    }
 }
 
 impl Explained {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::exit::{Exit, Failure};
-use super::explain::read_payload;
+use super::explain::{place_of, read_payload};
 use super::jobs_file;
 use super::output::{self, WARN, printable};
 use super::show::story;
@@ -21,7 +21,7 @@ use crate::function::NotHandled;
 use crate::identity::RunId;
 use crate::local::{Local, Settings, default_ledger};
 use crate::record::Recorded;
-use crate::run::Run;
+use crate::run::{Ending, Run, Verdict};
 
 mod interrupts;
 mod reporter;
@@ -51,7 +51,8 @@ pub(super) struct Arguments {
 
 /// What a file held, as far as it could be read.
 struct Arrival {
-    file: String,
+    /// Where it stood, to be read before a complaint: `event.json: `.
+    place: String,
     /// What the message said.
     body: Rc<str>,
     event: Result<Event, Unreadable>,
@@ -60,6 +61,8 @@ struct Arrival {
 /// What the events came to.
 #[derive(Default)]
 struct Tally {
+    /// Whether there was any event.
+    has_events: bool,
     /// Task states that were taken in.
     recorded: usize,
     ids: Vec<RunId>,
@@ -103,6 +106,7 @@ impl Tally {
 }
 
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
+    check_engine(arguments.runtime)?;
     let jobs = jobs_file::load(&common.jobs)?;
     let arrivals = read_events(&arguments.events)?;
     let ledger =
@@ -139,7 +143,32 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
         output::complain(&printable(reason));
     }
     let runs = watch(&local, &tally, arguments.quiet, &mut interrupts).await?;
-    print(common, &tally, &runs)
+    let exit = print(common, &tally, &runs)?;
+    if arguments.runtime == Runtime::Process && runs.iter().any(failed_to_start) {
+        output::print_aside(IMAGE_IGNORED);
+    }
+    Ok(exit)
+}
+
+/// What a person whose task did not start may not have thought of.
+const IMAGE_IGNORED: &str = "note: a process ignores the image: what the command needs must be \
+                             installed here, or use --runtime docker, podman or finch\n";
+
+fn failed_to_start(run: &Run) -> bool {
+    run.attempts.last().is_some_and(|attempt| attempt.ending == Some(Ending::FailedToStart))
+}
+
+/// Says so where the program that is to run containers is not there: no launch could do better.
+fn check_engine(runtime: Runtime) -> Result<(), Failure> {
+    let Some(engine) = runtime.engine() else { return Ok(()) };
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&folders).any(|folder| folder.join(engine).is_file()) {
+        return Ok(());
+    }
+    Err(Failure::environment(format!(
+        "there is no `{engine}` in your PATH: install it, or leave out --runtime to run tasks as \
+         processes"
+    )))
 }
 
 /// Reads every file before anything starts; a file that holds nothing readable is an error.
@@ -150,17 +179,19 @@ fn read_events(paths: &[PathBuf]) -> Result<Vec<Arrival>, Failure> {
         let payload = read_payload(path)?;
         let deliveries = event::read(&payload, &Uuid::new_v4().to_string());
         let readable = deliveries.iter().flat_map(|delivery| &delivery.events).any(Result::is_ok);
+        let place = place_of(&deliveries);
         for delivery in deliveries {
+            let place = format!("{file}: {}", place(&delivery));
             let body: Rc<str> = delivery.body.into();
             for event in delivery.events {
                 match event {
                     Err(error) if !readable => {
                         let error = printable(&error.to_string());
-                        return Err(Failure::bad(format!("{file}: {error}; nothing was started")));
+                        return Err(Failure::bad(format!("{place}{error}; nothing was started")));
                     }
                     event => {
                         arrivals.push(Arrival {
-                            file: file.clone(),
+                            place: place.clone(),
                             body: Rc::clone(&body),
                             event,
                         });
@@ -174,8 +205,8 @@ fn read_events(paths: &[PathBuf]) -> Result<Vec<Arrival>, Failure> {
 
 /// Hands every event in. What nobody can act upon goes to the reject queue, as on AWS.
 async fn submit(local: &Local, arrivals: Vec<Arrival>) -> Result<Tally, Failure> {
-    let mut tally = Tally::default();
-    for Arrival { file, body, event } in arrivals {
+    let mut tally = Tally { has_events: !arrivals.is_empty(), ..Tally::default() };
+    for Arrival { place, body, event } in arrivals {
         let handed_in = match event {
             Ok(event) => hand_in(local, &event, &mut tally).await,
             Err(unreadable) => Err(NotHandled::Refused(unreadable.to_string())),
@@ -183,7 +214,7 @@ async fn submit(local: &Local, arrivals: Vec<Arrival>) -> Result<Tally, Failure>
         match handed_in {
             Ok(()) => {}
             Err(NotHandled::Refused(reason)) => {
-                tally.rejected.push(format!("{file}: {reason}"));
+                tally.rejected.push(format!("{place}{reason}"));
                 local.reject(&body, reason).await?;
             }
             Err(NotHandled::Port(error)) => return Err(error.into()),
@@ -272,7 +303,7 @@ fn print(common: &Common, tally: &Tally, runs: &[Run]) -> Result<Exit, Failure> 
         }
         Format::Text => {
             let stories: String = runs.iter().map(|run| format!("\n{}", story(run))).collect();
-            output::print_text(&format!("{stories}\n{}\n", summary(tally)))?;
+            output::print_text(&format!("{stories}\n{}\n", summary(tally, runs)))?;
         }
     }
     let bad = runs.iter().map(Exit::of).find(|exit| *exit != Exit::Good);
@@ -284,18 +315,47 @@ fn print(common: &Common, tally: &Tally, runs: &[Run]) -> Result<Exit, Failure> 
 }
 
 /// `1 run started`, `nothing started: the event was here before`.
-fn summary(tally: &Tally) -> String {
-    let runs = |count: usize| if count == 1 { "1 run".to_owned() } else { format!("{count} runs") };
-    match (tally.started, tally.duplicates) {
-        (0, 0) if !tally.ids.is_empty() => format!("{} followed to the end", runs(tally.ids.len())),
-        (0, 0) if tally.recorded > 0 => format!("{} task states recorded", tally.recorded),
-        (0, 0) if !tally.rejected.is_empty() => "nothing started".to_owned(),
-        (0, 0) => "nothing started: no job wants this event".to_owned(),
-        (0, before) => format!("nothing started: {} of this event exist already", runs(before))
-            .replace("1 run of this event exist ", "1 run of this event exists "),
-        (started, 0) => format!("{} started", runs(started)),
-        (started, before) => {
-            format!("{} started; {} existed already", runs(started), runs(before))
+fn summary(tally: &Tally, runs: &[Run]) -> String {
+    let count =
+        |count: usize| if count == 1 { "1 run".to_owned() } else { format!("{count} runs") };
+    let is_skipped =
+        |run: &&Run| run.verdict() == Some(Verdict::Skipped) && !tally.before.contains(&run.id);
+    let skipped = runs.iter().filter(is_skipped).count().min(tally.started);
+    let mut parts = Vec::new();
+    match tally.started - skipped {
+        0 if skipped > 0 || tally.duplicates > 0 => {}
+        0 => parts.push(nothing_came_of_it(tally)),
+        started => parts.push(format!("{} started", count(started))),
+    }
+    if skipped > 0 {
+        parts.push(format!("{} skipped", count(skipped)));
+    }
+    match (tally.duplicates, parts.is_empty()) {
+        (0, _) => {}
+        (duplicates, false) => parts.push(format!("{} existed already", count(duplicates))),
+        (duplicates, true) => {
+            let verb = if duplicates == 1 { "exists" } else { "exist" };
+            parts.push(format!(
+                "nothing started: {} of this event {verb} already (with another --ledger it starts \
+                 anew)",
+                count(duplicates)
+            ));
         }
+    }
+    parts.join("; ")
+}
+
+/// Why there is neither a new run nor one from before.
+fn nothing_came_of_it(tally: &Tally) -> String {
+    match tally {
+        Tally { ids, .. } if !ids.is_empty() => match ids.len() {
+            1 => "1 run followed to the end".to_owned(),
+            count => format!("{count} runs followed to the end"),
+        },
+        Tally { recorded: 1, .. } => "1 task state recorded".to_owned(),
+        Tally { recorded: 2.., .. } => format!("{} task states recorded", tally.recorded),
+        Tally { rejected, .. } if !rejected.is_empty() => "nothing started".to_owned(),
+        Tally { has_events: false, .. } => "nothing started: no run is open".to_owned(),
+        _ => "nothing started: no job wants this event".to_owned(),
     }
 }

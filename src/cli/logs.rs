@@ -11,7 +11,7 @@ use super::exit::{Exit, Failure};
 use super::runs::{find, open};
 use super::{Common, Format, LedgerPath, output};
 use crate::local::Local;
-use crate::run::Run;
+use crate::run::{Run, Verdict};
 
 /// How often a followed log is looked at.
 const FOLLOW: Duration = Duration::from_millis(200);
@@ -73,7 +73,13 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
             output::print_json(&json!({ "runId": run.id, "task": task, "lines": lines }))
         }
         (Format::Json, true) => Err(Failure::usage("--follow prints text: leave out `-o json`")),
-        (Format::Text, false) => print(&tail.next()),
+        (Format::Text, false) => {
+            let bytes = tail.next();
+            if bytes.is_empty() {
+                output::print_aside(&silence(&run));
+            }
+            print(&bytes)
+        }
         (Format::Text, true) => follow(&local, &run, &mut tail).await,
     }
 }
@@ -98,6 +104,17 @@ async fn follow(local: &Local, run: &Run, tail: &mut Tail) -> Result<Exit, Failu
             return Ok(Exit::Good);
         }
         tokio::time::sleep(FOLLOW).await;
+    }
+}
+
+/// Why there is nothing to print.
+fn silence(run: &Run) -> String {
+    match (run.verdict(), run.reason()) {
+        (None, _) => "the task has printed nothing yet\n".to_owned(),
+        (Some(Verdict::Succeeded), _) | (_, None) => "the task printed nothing\n".to_owned(),
+        (Some(_), Some(reason)) => {
+            format!("the task printed nothing: {}\n", output::printable(reason))
+        }
     }
 }
 

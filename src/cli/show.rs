@@ -56,7 +56,7 @@ pub(super) fn story(run: &Run) -> String {
     text
 }
 
-/// `Failed, exit code 3, in 0.2s`.
+/// `Failed, exit code 3, ran 0.2s, 2 attempts`.
 pub(super) fn conclusion(run: &Run) -> String {
     let mut text = match run.verdict() {
         Some(verdict) => output::paint(verdict),
@@ -71,6 +71,11 @@ pub(super) fn conclusion(run: &Run) -> String {
     }
     if run.attempt() > 1 {
         let _ = write!(text, ", {} attempts", run.attempt());
+    }
+    match (run.launch().map_or(1, |launch| launch.number), run.attempt()) {
+        (..=1, _) => {}
+        (launches, 1) => drop(write!(text, ", {launches} launches")),
+        (launches, _) => drop(write!(text, ", {launches} launches of the last one")),
     }
     text
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Event, Unreadable};
+use super::{Event, Unreadable, typed};
 use crate::identity::RunId;
 
 /// Asks dispatch to look at a run: its time has come, or a slot may be free.
@@ -77,9 +77,8 @@ fn to_json(notice: &Notice) -> Value {
 }
 
 pub(super) fn read(value: &Value) -> Result<Event, Unreadable> {
-    match serde_json::from_value(value.clone()) {
-        Ok(Notice::Reminder(reminder)) => Ok(Event::Reminder(reminder)),
-        Ok(Notice::Observation(observation)) => Ok(Event::Observation(observation)),
-        Err(error) => Err(Unreadable::mistyped("longshore message", &error)),
+    match typed("longshore message", value)? {
+        Notice::Reminder(reminder) => Ok(Event::Reminder(reminder)),
+        Notice::Observation(observation) => Ok(Event::Observation(observation)),
     }
 }

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Event, Occurrence, Unreadable, Values, time_of};
+use super::{Event, Occurrence, Unreadable, Values, time_of, typed};
 use crate::identity::quote;
 
 const KIND: &str = "S3 event";
@@ -114,8 +114,7 @@ pub(super) fn read_record(record: &Value) -> Result<Event, Unreadable> {
         let source = source.unwrap_or("an unnamed source");
         return Err(Unreadable::UnknownKind(format!("a record from `{}`", quote(source))));
     }
-    let record: Record = serde_json::from_value(record.clone())
-        .map_err(|error| Unreadable::mistyped(KIND, &error))?;
+    let record: Record = typed(KIND, record)?;
     if let Some(source) = record.event_source.as_deref().filter(|source| *source != "aws:s3") {
         let kind = format!("an S3 record from `{}`", quote(source));
         return Err(Unreadable::UnknownKind(kind));
@@ -135,8 +134,7 @@ pub(super) fn read_record(record: &Value) -> Result<Event, Unreadable> {
 
 /// Reads "Object Created" from EventBridge.
 pub(super) fn read_envelope(envelope: &EventBridgeEvent<Value>) -> Result<Object, Unreadable> {
-    let entity: Entity = serde_json::from_value(envelope.detail.clone())
-        .map_err(|error| Unreadable::mistyped(KIND, &error))?;
+    let entity: Entity = typed(KIND, &envelope.detail)?;
     let key = entity.object.key.clone();
     object(entity.bucket.name, key, entity.object, time_of(envelope))
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::Unreadable;
+use super::{Unreadable, typed};
 
 /// Where a task stands. Times are absent until they happened.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -235,8 +235,7 @@ impl TaskState {
 /// Reads the event's detail.
 pub(super) fn read_envelope(envelope: EventBridgeEvent<Value>) -> Result<TaskState, Unreadable> {
     let malformed = |problem: String| Unreadable::malformed("ECS task state", problem);
-    let state: TaskState = serde_json::from_value(envelope.detail)
-        .map_err(|error| Unreadable::mistyped("ECS task state", &error))?;
+    let state: TaskState = typed("ECS task state", &envelope.detail)?;
     for (name, value) in [("taskArn", &state.task_arn), ("clusterArn", &state.cluster_arn)] {
         if !value.starts_with("arn:") {
             return Err(malformed(format!("`{name}` is missing or no ARN")));

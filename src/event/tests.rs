@@ -284,7 +284,9 @@ fn a_size_is_a_whole_number_of_bytes() {
         for payload in [bridge, notified] {
             match (expected, only(payload.to_string())) {
                 (Some(bytes), Ok(Event::S3(object))) => assert_eq!(object.size, bytes),
-                (None, Err(error)) => assert!(error.to_string().contains("u64"), "{error}"),
+                (None, Err(error)) => {
+                    assert!(error.to_string().contains("whole number"), "{error}")
+                }
                 (expected, read) => panic!("{read:?}, not {expected:?}"),
             }
         }
@@ -381,6 +383,7 @@ fn envelopes_are_taken_off_up_to_a_limit() {
     check_refused(sns(&payload).to_string(), "too_large: more than 4 envelopes");
     check_refused(sns(&json!(42)).to_string(), "not_json_object: it is a number");
     check_refused(r#"{"Type":"Notification"}"#, "malformed SNS notification");
+    check_refused(r#"{"Records":{}}"#, "malformed Records: it must be a list");
     check_refused(r#"{"Records":[]}"#, "malformed Records");
     let test = sns(&sample("s3-test-event.json"));
     assert_eq!(good(&json!({ "Records": [message("m0", &test.to_string())] })), Event::Test);
@@ -572,6 +575,46 @@ fn a_manual_event_gives_job_parameters_and_key_alone() {
         check_refused(payload.to_string(), why);
     }
     good(&json!({ "job": "a", "key": "ü".repeat(256) }));
+}
+
+#[test]
+fn what_does_not_fit_is_named_by_its_place() {
+    for (name, pointer, value, problem) in [
+        (
+            "s3-notification.json",
+            "/Records/0/s3/object/size",
+            json!("12"),
+            "`s3.object.size` must be a whole number, not below 0",
+        ),
+        (
+            "s3-notification.json",
+            "/Records/0/s3/bucket",
+            json!({}),
+            "`s3.bucket`: missing field `name`",
+        ),
+        ("s3-object-created.json", "/detail/object/key", json!(7), "`object.key` must be a string"),
+        ("s3-object-created.json", "/detail", json!({}), "missing field `bucket`"),
+        (
+            "s3-object-created.json",
+            "/time",
+            json!("2026-13-24T02:00:00Z"),
+            "`time` is no time like",
+        ),
+        (
+            "ecs-task-stopped.json",
+            "/detail/containers/0/exitCode",
+            json!("1"),
+            "`containers[0].exitCode` must be a whole number",
+        ),
+        ("ecs-task-stopped.json", "/detail/containers", json!("x"), "`containers` must be a list"),
+        ("sqs-batch.json", "/Records/0/body", json!(1), "`body` must be a string"),
+    ] {
+        let mut event = sample(name);
+        *event.pointer_mut(pointer).unwrap() = value;
+        let refused = events(event.to_string()).into_iter().find_map(Result::err);
+        let refused = refused.map(|error| error.to_string()).unwrap_or_default();
+        assert!(refused.contains(problem), "{name} {pointer}: {refused}");
+    }
 }
 
 #[test]

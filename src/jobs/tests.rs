@@ -247,6 +247,17 @@ fn one_mistake_is_told_once() {
     task: { image: alpine }",
             "must be from 1 to 1024",
         ),
+        ("capacity: [FARGATE_SPOTT]\n    task: { image: alpine }", "did you mean `FARGATE_SPOT`?"),
+        (
+            "retry: { attempts: -1 }\n    task: { image: alpine }",
+            "write a whole number, not below 0",
+        ),
+        (
+            "retry: { attempts: 99999999999 }\n    task: { image: alpine }",
+            "write a smaller whole number",
+        ),
+        ("task:", "jobs.j.task: has no value"),
+        ("", "jobs.j: has no value"),
     ] {
         let found = errors(&format!("jobs:\n  j:\n    {settings}\n"));
         assert_eq!(found.len(), 1, "{found:?}");

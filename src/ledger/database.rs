@@ -81,7 +81,9 @@ impl Database {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| {
                 let folder = folder.display();
-                LedgerError::Unavailable(format!("cannot make the folder {folder}: {error}"))
+                LedgerError::Unavailable(format!(
+                    "cannot make the folder {folder}: {error}: name another file with --ledger"
+                ))
             })?;
         }
         let prepare = || {
@@ -250,6 +252,9 @@ fn from_sqlite(error: rusqlite::Error) -> LedgerError {
         Some(ErrorCode::ReadOnly) => {
             LedgerError::Unavailable(format!("{error}: give it to this user to write"))
         }
+        Some(ErrorCode::CannotOpen) => LedgerError::Unavailable(format!(
+            "{error}: name a file that can be written with --ledger"
+        )),
         Some(ErrorCode::DiskFull) => {
             LedgerError::Unavailable(format!("{error}: make room on the disk"))
         }

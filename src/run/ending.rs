@@ -100,8 +100,8 @@ impl Ending {
             (StopCause::StartTimeout, _) => {
                 format!("stopped because it had not started within {}", policy.start_within)
             }
-            (StopCause::Cancelled, Some(by)) => format!("cancelled by {by}"),
-            (StopCause::Cancelled, None) => "cancelled".to_owned(),
+            (StopCause::Cancelled, Some(by)) => format!("stopped by {by}"),
+            (StopCause::Cancelled, None) => "stopped on request".to_owned(),
             (StopCause::Replaced, Some(by)) => format!("replaced by {by}"),
             (StopCause::Replaced, None) => "replaced by a newer run".to_owned(),
         };

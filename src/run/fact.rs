@@ -323,16 +323,22 @@ fn explain(
         }
         Ending::SpotInterruption => {
             let end = match main.and_then(|container| container.exit_code) {
-                Some(code) => format!("container `{name}` ended with exit code {code}"),
-                None => format!("container `{name}` has no exit code"),
+                Some(code) => format!("and container `{name}` ended with exit code {code}"),
+                None if state.started_at.is_none() => {
+                    format!("before container `{name}` had started")
+                }
+                None => format!("and container `{name}` has no exit code"),
             };
             format!(
-                "Fargate Spot took the capacity back, {end}; `spotInterruption` in `retry.on` tries \
+                "Fargate Spot took the capacity back {end}; `spotInterruption` in `retry.on` tries \
                  again, `FARGATE` in `capacity` avoids it"
             )
         }
         Ending::InfrastructureHealth => {
-            format!("the host under the task failed: {stopped}")
+            format!(
+                "the host under the task failed: {stopped}; `infrastructureHealth` in `retry.on` \
+                 tries again"
+            )
         }
         Ending::NoExitCode => match main {
             Some(_) => format!(
@@ -395,7 +401,7 @@ fn now(state: &TaskState) -> String {
     state.memory.as_ref().map_or_else(String::new, |memory| format!(" (now {memory} MiB)"))
 }
 
-/// The other containers' failures, which often explain the main one's.
+/// How the other containers ended, which often explains the main one's end.
 fn sidecars(state: &TaskState, main: &str) -> String {
     let others: Vec<String> = state
         .containers

@@ -168,7 +168,7 @@ fn a_missing_exit_code_is_never_a_success() {
     TaskFailedToStart [null] -> Failed: failed to start: Timeout waiting for network: CannotPullContainerError: not found
     EssentialContainerExited [null] -> Failed: container `app` has no exit code, so this is no success: ContainerRuntimeError: gone
     EssentialContainerExited [0] -> Failed: ECS reports no container `app` and no exit code, so this is no success: over
-    InfrastructureHealth [null] -> Failed: the host under the task failed: Underlying host failed
+    InfrastructureHealth [null] -> Failed: the host under the task failed: Underlying host failed; `infrastructureHealth` in `retry.on` tries again
     SomethingNew [null] -> Failed: container `app` has no exit code, so this is no success: Nobody knows
     ");
 }
@@ -207,14 +207,14 @@ fn a_stop_is_told_by_who_asked_for_it() {
     EssentialContainerExited [0] Timeout -> Succeeded: container `app` exited with code 0, just before it would have been stopped
     EssentialContainerExited [1] Timeout -> TimedOut: stopped after its timeout of 1h; container `app` exited with code 1
     UserInitiated [143] StartTimeout -> TimedOut: stopped because it had not started within 10m; container `app` ended with exit code 143
-    UserInitiated [143] Cancelled -> Cancelled: cancelled by ana; container `app` ended with exit code 143
-    EssentialContainerExited [1] Cancelled -> Cancelled: cancelled by ana; container `app` exited with code 1
+    UserInitiated [143] Cancelled -> Cancelled: stopped by ana; container `app` ended with exit code 143
+    EssentialContainerExited [1] Cancelled -> Cancelled: stopped by ana; container `app` exited with code 1
     UserInitiated [137] Replaced -> Cancelled: replaced by ana; container `app` did not end on SIGTERM and was killed (exit code 137)
     UserInitiated [0] -> Cancelled: stopped by somebody ("Task stopped by bob"); container `app` ended with exit code 0
     UserInitiated [0] -> Cancelled: stopped by somebody ("longshore: timed out, says bob"); container `app` ended with exit code 0
     ServiceSchedulerInitiated [0] -> Cancelled: stopped by somebody ("Scaling activity"); container `app` ended with exit code 0
-    SpotInterruption [143] -> Failed: Fargate Spot took the capacity back, container `app` ended with exit code 143; `spotInterruption` in `retry.on` tries again, `FARGATE` in `capacity` avoids it
-    InfrastructureHealth [1] -> Failed: the host under the task failed: Underlying host failed
+    SpotInterruption [143] -> Failed: Fargate Spot took the capacity back and container `app` ended with exit code 143; `spotInterruption` in `retry.on` tries again, `FARGATE` in `capacity` avoids it
+    InfrastructureHealth [1] -> Failed: the host under the task failed: Underlying host failed; `infrastructureHealth` in `retry.on` tries again
     InfrastructureHealth [0] -> Succeeded: container `app` exited with code 0
     SomethingNew [0] -> Succeeded: container `app` exited with code 0
     "#);
@@ -270,7 +270,7 @@ fn without_any_sign_only_a_single_container_is_the_main_one() {
 fn a_task_that_was_too_slow_to_start_may_be_launched_again_and_a_cancelled_one_not() {
     let slow = "failed to start: stopped because it took longer than 10m";
     let cancelled = Ending::Stopped { cause: Some(StopCause::Cancelled) };
-    let never = "cancelled; container `app` had not started";
+    let never = "stopped on request; container `app` had not started";
     for (cause, ending, verdict, reason) in [
         (StopCause::StartTimeout, Ending::FailedToStart, Verdict::Failed, slow),
         (StopCause::Cancelled, cancelled, Verdict::Cancelled, never),

@@ -171,6 +171,27 @@ fn explain(project: &Project, file: &str) -> Vec<Value> {
 }
 
 #[test]
+fn a_complaint_names_the_message_of_a_batch() {
+    let project = Project::sample();
+    let message =
+        |id: &str, body: &str| json!({ "eventSource": "aws:sqs", "messageId": id, "body": body });
+    let good = r#"{ "job": "nightly-report", "key": "1" }"#;
+    let records =
+        [message("m-1", "{"), message("m-2", good), message("m-3", r#"{ "job": "nope" }"#)];
+    project.write("batch.json", json!({ "Records": records }).to_string());
+    for verb in [&["explain"][..], &["local", "-q"]] {
+        let done = project.run(&[verb, &["batch.json"]].concat());
+        assert_eq!(done.code, Some(1), "{done:#?}");
+        for complaint in [
+            "batch.json: message `m-1`: not_json_object",
+            "batch.json: message `m-3`: there is no job",
+        ] {
+            assert!(done.stderr.contains(complaint), "{done:#?}");
+        }
+    }
+}
+
+#[test]
 fn explain_reads_every_sample_event() {
     let project = Project::sample();
     let files = event_files();
@@ -234,6 +255,24 @@ fn a_task_state_leads_to_its_verdict_with_a_sentence_to_act_on() {
         assert!(said.unwrap_or_default().contains(reason.unwrap_or_default()), "{file}: {said:?}");
         assert_eq!(said.is_some(), reason.is_some(), "{file}: {said:?}");
     }
+}
+
+#[test]
+fn a_stop_of_ours_is_told_with_its_cause() {
+    let project = Project::sample();
+    let stopped = fs::read_to_string(project.path("events/ecs-task-stopped.json"));
+    let mut event: Value = serde_json::from_str(&stopped.expect("the sample")).expect("JSON");
+    event["detail"]["stopCode"] = json!("UserInitiated");
+    event["detail"]["stoppedReason"] = json!("longshore: timed out");
+    event["detail"]["containers"][0]["exitCode"] = json!(137);
+    project.write("stopped.json", event.to_string());
+    let state = &explain(&project, "stopped.json")[0]["taskState"];
+    assert_eq!(state["verdict"], "TimedOut");
+    assert_eq!(
+        state["reason"],
+        "stopped by longshore: timed out; container `main` did not end on SIGTERM and was killed \
+         (exit code 137)"
+    );
 }
 
 #[test]

@@ -69,6 +69,65 @@ fn the_first_line_names_the_runtime_and_says_that_images_are_ignored() {
 }
 
 #[test]
+fn the_last_line_says_what_became_of_the_events() {
+    let project = Project::new(&job("exit 0", &["startingDeadline: 1h"]));
+    let old = json!({ "job": "work", "schedule": "work", "scheduledTime": "2020-01-01T00:00:00Z" });
+    project.write("old.json", old.to_string());
+    let now = project.event("now");
+    for (arguments, last) in [
+        (&[][..], "nothing started: no run is open"),
+        (&["old.json"], "1 run skipped"),
+        (&["old.json", &now], "1 run started; 1 run existed already"),
+        (
+            &[&now],
+            "nothing started: 1 run of this event exists already (with another --ledger it starts \
+             anew)",
+        ),
+    ] {
+        let done = project.run(&[&["local"], arguments].concat());
+        assert_eq!(done.stdout.lines().last(), Some(last), "{done:#?}");
+    }
+}
+
+#[test]
+fn a_program_that_is_not_here_leads_to_the_image() {
+    let project = Project::new(
+        "jobs: { work: { task: { image: alpine, command: [no-such-program] }, \
+         launches: { max: 2, backoff: { delay: 1s } } } }",
+    );
+    let event = project.event("once");
+    let done = project.run(&["local", &event]);
+    assert!(done.stdout.contains("  Failed, 2 launches\n"), "{done:#?}");
+    assert!(done.stderr.ends_with("--runtime docker, podman or finch\n"), "{done:#?}");
+    let logs = project.run(&["logs", "work"]);
+    assert_eq!((logs.code, logs.stdout.as_str()), (Some(0), ""), "{logs:#?}");
+    assert!(logs.stderr.contains("printed nothing: failed to start"), "{logs:#?}");
+}
+
+#[test]
+fn an_engine_that_is_not_here_ends_the_command_before_anything_starts() {
+    let project = Project::new(&job("exit 0", &[]));
+    let event = project.event("once");
+    let mut command = project.command(&["local", "--runtime", "finch", &event]);
+    command.env("PATH", project.path("."));
+    let done = Running::start(command).finish();
+    assert_eq!(done.code, Some(3), "{done:#?}");
+    assert!(done.stderr.contains("there is no `finch` in your PATH"), "{done:#?}");
+    assert!(!project.path(LEDGER).exists());
+}
+
+#[test]
+fn a_ledger_that_cannot_be_there_leads_to_another() {
+    let project = Project::new(&job("exit 0", &[]));
+    let event = project.event("once");
+    for ledger in [".", "once.json/ledger.db"] {
+        let done = project.run(&["local", "--ledger", ledger, &event]);
+        assert_eq!(done.code, Some(3), "{done:#?}");
+        assert!(done.stderr.contains("--ledger"), "{done:#?}");
+    }
+}
+
+#[test]
 fn the_exit_code_is_the_tasks_own() {
     for (script, exit, verdict, reason) in [
         ("exit 0", 0, "Succeeded", ""),

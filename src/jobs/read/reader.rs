@@ -74,12 +74,22 @@ impl<'a> Reader<'a> {
     }
 
     fn integer(self, min: i128, max: i128) -> Result<i128, Error> {
-        let must = format!("a whole number from {min} to {max}");
+        // The width of a Rust type is nobody's limit; what is lower is checked, and told, later.
+        let must = match min {
+            _ if max < i32::MAX.into() => format!("a whole number from {min} to {max}"),
+            0 => "a whole number, not below 0".to_owned(),
+            _ => "a whole number".to_owned(),
+        };
         let text = self.plain(&must, is_integer)?;
         match text.parse::<i128>() {
             Ok(number) if is_integer(text) && (min..=max).contains(&number) => Ok(number),
-            _ => {
-                let error = self.mismatch(&must);
+            parsed => {
+                let error = match parsed {
+                    Ok(number) if number > max && is_integer(text) && max >= i32::MAX.into() => {
+                        self.mismatch("a smaller whole number")
+                    }
+                    _ => self.mismatch(&must),
+                };
                 Err(match integer_remedy(text) {
                     Some(remedy) => error.remedy(remedy),
                     None => error,
