@@ -8,7 +8,8 @@
 //! - ports: [`ledger`], [`queue`], [`ecs`], each with its adapters; [`backend`] holds the three;
 //! - use cases: [`stop`], [`dispatch`] (event to task), [`record`] (task state to verdict),
 //!   [`sweep`] (what nobody reported);
-//! - edges: [`logging`], [`local`] (all of it on one machine), [`cli`].
+//! - edges: [`logging`], [`local`] (all of it on one machine), [`serve`] (the local ECS behind ECS's
+//!   protocol), [`cli`].
 
 pub mod identity;
 
@@ -39,5 +40,7 @@ pub mod sweep;
 pub mod logging;
 
 pub mod local;
+
+pub mod serve;
 
 pub mod cli;

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms in reading order: each uses only those before it.
-const ROOMS: [&str; 17] = [
+const ROOMS: [&str; 18] = [
     "identity", "event", "jobs", "run", "policy", "ledger", "queue", "ecs", "backend", "stop",
-    "dispatch", "record", "sweep", "logging", "local", "cli", "lib",
+    "dispatch", "record", "sweep", "logging", "local", "serve", "cli", "lib",
 ];
 /// Rooms that know nothing of the world.
 const PURE: [&str; 5] = ["identity", "event", "jobs", "run", "policy"];
