@@ -77,7 +77,7 @@ enum Verb {
     Explain(explain::Arguments),
     /// Run an event's jobs on this machine, from the event to the exit code.
     #[command(after_help = "Example:\n  longshore local events/s3-object-created.json")]
-    Local(local::Arguments),
+    Local(Box<local::Arguments>),
     /// List runs, the newest first.
     #[command(after_help = "Example:\n  longshore runs nightly-report --failed --since 7d")]
     Runs(runs::Arguments),

@@ -31,7 +31,7 @@ pub use matching::{Match, Unwanted};
 pub use network::{Network, SecurityGroup};
 pub use period::Period;
 pub use request::{
-    OVERRIDES_CHARS_MAX, RequestError, RunSpec, TaskDefinition, TaskRequest, TaskSource,
+    Changes, OVERRIDES_CHARS_MAX, RequestError, RunSpec, TaskDefinition, TaskRequest, TaskSource,
 };
 pub use task::{Architecture, Logs, Source, Task, TaskEntry};
 pub use trigger::{S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};

@@ -10,7 +10,7 @@
 //!   [`sweep`] (what nobody reported);
 //! - functions: [`metrics`] (what is measured), [`function`] (what an invocation does);
 //! - edges: [`logging`], `aws` (the connection to AWS), [`local`] (all of it on one machine),
-//!   [`cli`].
+//!   [`serve`] (the local ECS behind ECS's protocol), [`cli`].
 
 pub mod identity;
 
@@ -48,5 +48,7 @@ pub mod logging;
 pub mod aws;
 
 pub mod local;
+
+pub mod serve;
 
 pub mod cli;

@@ -25,6 +25,7 @@ use crate::run::{Ending, Run, Verdict};
 
 mod interrupts;
 mod reporter;
+mod serve;
 
 use interrupts::Interrupts;
 use reporter::Reporter;
@@ -47,6 +48,8 @@ pub(super) struct Arguments {
     quiet: bool,
     #[command(flatten)]
     ledger: LedgerPath,
+    #[command(flatten)]
+    serve: serve::Serving,
 }
 
 /// What a file held, as far as it could be read.
@@ -107,19 +110,13 @@ impl Tally {
 
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
     check_engine(arguments.runtime)?;
+    let settings = settings(common, arguments)?;
+    if let Some(address) = arguments.serve.serve {
+        return serve::run(common, &arguments.serve, settings, address).await;
+    }
     let jobs = jobs_file::load(&common.jobs)?;
     let arrivals = read_events(&arguments.events)?;
-    let ledger =
-        arguments.ledger.ledger.clone().unwrap_or_else(|| default_ledger(&common.namespace));
-    let shown = ledger.display().to_string();
-    let settings = Settings {
-        ledger,
-        namespace: common.namespace.clone(),
-        runtime: arguments.runtime,
-        passed_variables: arguments.pass_env.clone(),
-        program: std::env::current_exe()
-            .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))?,
-    };
+    let shown = settings.ledger.display().to_string();
     let local = Local::open(settings, jobs)?;
     // From here on an interrupt stops what was started.
     let mut interrupts = Interrupts::listen()?;
@@ -169,6 +166,18 @@ fn check_engine(runtime: Runtime) -> Result<(), Failure> {
         "there is no `{engine}` in your PATH: install it, or leave out --runtime to run tasks as \
          processes"
     )))
+}
+
+fn settings(common: &Common, arguments: &Arguments) -> Result<Settings, Failure> {
+    let ledger = arguments.ledger.ledger.clone();
+    Ok(Settings {
+        ledger: ledger.unwrap_or_else(|| default_ledger(&common.namespace)),
+        namespace: common.namespace.clone(),
+        runtime: arguments.runtime,
+        passed_variables: arguments.pass_env.clone(),
+        program: std::env::current_exe()
+            .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))?,
+    })
 }
 
 /// Reads every file before anything starts; a file that holds nothing readable is an error.

@@ -24,16 +24,19 @@ use crate::identity::ClientToken;
 use crate::jobs::TaskRequest;
 use crate::ledger::LedgerError;
 use crate::ledger::database::Database;
+use crate::queue::QueueName;
 
 mod body;
 mod container;
 mod output;
 mod program;
 mod record;
+pub(crate) mod served;
 mod state;
 mod supervisor;
 
 pub use program::Runtime;
+pub(crate) use state::provisioning;
 pub use supervisor::supervise;
 
 /// How long a task may be without a supervisor before it gets another.
@@ -230,9 +233,15 @@ impl Ecs for LocalEcs {
                 let earlier = Self::earlier(sqlite, &task)?;
                 if earlier.is_none() {
                     sqlite.execute(
-                        "INSERT INTO tasks (arn, cluster, token, started_by, request, state)
+                        "INSERT INTO tasks (arn, cluster, started_by, news, request, state)
                          VALUES (?1, ?2, ?3, ?4, ?5, '')",
-                        params![task, request.cluster, token.as_str(), request.started_by, order],
+                        params![
+                            task,
+                            request.cluster,
+                            request.started_by,
+                            QueueName::States.as_str(),
+                            order
+                        ],
                     )?;
                     record::write(sqlite, &state, now)?;
                 }
@@ -270,8 +279,11 @@ impl Ecs for LocalEcs {
         self.database
             .with(|sqlite| {
                 sqlite
-                    .prepare_cached("SELECT arn FROM tasks WHERE cluster = ?1 AND started_by = ?2")?
-                    .query_map([cluster, started_by], |row| row.get(0))?
+                    .prepare_cached(
+                        "SELECT arn FROM tasks
+                         WHERE cluster = ?1 AND started_by = ?2 AND news = ?3",
+                    )?
+                    .query_map([cluster, started_by, QueueName::States.as_str()], |row| row.get(0))?
                     .collect()
             })
             .map_err(|error| EcsError(error.to_string()))

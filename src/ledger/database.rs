@@ -49,17 +49,39 @@ const SCHEMA: &str = "
     CREATE TABLE tasks (
         arn TEXT PRIMARY KEY,
         cluster TEXT NOT NULL,
-        token TEXT NOT NULL,
         started_by TEXT NOT NULL,
+        news TEXT NOT NULL,
         request TEXT NOT NULL,
+        frame TEXT,
         state TEXT NOT NULL,
         supervised INTEGER NOT NULL DEFAULT 0,
         stop_reason TEXT,
-        body TEXT,
-        UNIQUE (cluster, token)
+        body TEXT
     ) STRICT;
     CREATE INDEX tasks_started_by ON tasks (started_by);
     CREATE INDEX tasks_unsupervised ON tasks (arn) WHERE supervised = 0;
+    CREATE TABLE task_definitions (
+        family TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (family, revision)
+    ) STRICT;
+    CREATE TABLE client_tokens (
+        cluster TEXT NOT NULL,
+        token TEXT NOT NULL,
+        parameters TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        tasks TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        PRIMARY KEY (cluster, token)
+    ) STRICT;
+    CREATE TABLE tags (
+        resource TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (resource, key)
+    ) STRICT;
 ";
 
 /// An open file.

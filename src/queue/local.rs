@@ -80,16 +80,16 @@ impl LocalQueue {
     }
 }
 
-/// Puts a message into a queue, within the caller's transaction.
+/// Puts a message into a queue of this name, within the caller's transaction.
 pub(crate) fn put(
     sqlite: &Connection,
-    queue: QueueName,
+    queue: &str,
     body: &str,
     visible_at: Timestamp,
 ) -> rusqlite::Result<()> {
     sqlite
         .prepare_cached("INSERT INTO messages (queue, body, visible_at) VALUES (?1, ?2, ?3)")?
-        .execute(params![queue.as_str(), body, visible_at.as_microsecond()])?;
+        .execute(params![queue, body, visible_at.as_microsecond()])?;
     Ok(())
 }
 
@@ -98,7 +98,7 @@ impl Queue for LocalQueue {
         let body = message.to_json().to_string();
         let visible_at = Timestamp::now() + delay;
         self.database
-            .with(|sqlite| put(sqlite, message.queue(), &body, visible_at))
+            .with(|sqlite| put(sqlite, message.queue().as_str(), &body, visible_at))
             .map_err(|error| QueueError(error.to_string()))
     }
 

@@ -8,9 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms in reading order: each uses only those before it.
-const ROOMS: [&str; 20] = [
+const ROOMS: &[&str] = &[
     "identity", "event", "jobs", "run", "policy", "ledger", "queue", "ecs", "backend", "stop",
-    "dispatch", "record", "sweep", "metrics", "function", "logging", "aws", "local", "cli", "lib",
+    "dispatch", "record", "sweep", "metrics", "function", "logging", "aws", "local", "serve",
+    "cli", "lib",
 ];
 /// Rooms that know nothing of the world.
 const PURE: [&str; 5] = ["identity", "event", "jobs", "run", "policy"];

@@ -5,7 +5,6 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::body::Body;
 use crate::event::TaskState;
-use crate::queue::QueueName;
 use crate::queue::local::put;
 
 /// Stores where a task stands and sends the event, within the caller's transaction.
@@ -15,10 +14,14 @@ pub(super) fn write(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let body = serde_json::to_string(state).map_err(to_sqlite)?;
-    sqlite.execute("UPDATE tasks SET state = ?1 WHERE arn = ?2", [&body, &state.task_arn])?;
+    let news: String = sqlite.query_row(
+        "UPDATE tasks SET state = ?1 WHERE arn = ?2 RETURNING news",
+        [&body, &state.task_arn],
+        |row| row.get(0),
+    )?;
     let id = format!("{}-{}", super::task_id(&state.task_arn), state.version);
     let event = state.to_event("aws.ecs", &id, now).to_string();
-    put(sqlite, QueueName::States, &event, now)
+    put(sqlite, &news, &event, now)
 }
 
 /// Where a task stands, and whether a supervisor took it.

@@ -17,7 +17,7 @@ pub(super) struct End {
 }
 
 /// A task that ECS has just accepted.
-pub(super) fn provisioning(request: &TaskRequest, task: &str, now: Timestamp) -> TaskState {
+pub(crate) fn provisioning(request: &TaskRequest, task: &str, now: Timestamp) -> TaskState {
     let (family, image, size) = match &request.source {
         TaskSource::Registered(family) => (family.clone(), None, None),
         TaskSource::Inline(definition) => (
