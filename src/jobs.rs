@@ -11,6 +11,7 @@ use crate::identity::JobName;
 
 mod check_templates;
 pub mod fargate;
+mod interpreter;
 mod limits;
 mod matching;
 mod nearest;
