@@ -461,7 +461,13 @@ fn a_launch_is_refused_when_its_text_does_not_fit() {
     let allowed = dash.clone() + "    allowLeadingDash: true\n";
     let name = one("{ image: alpine, environment: { K: '{{ key }}' } }");
     let long = "ü".repeat(9000);
+    let lacking = one("{ image: alpine, command: [cat, '{{ versionId }}'] }");
     for (source, key, expected) in [
+        (
+            &lacking,
+            "x",
+            Some("command[1]: this event has no value for `versionId`; add `| default('')`"),
+        ),
         (&dash, "-rf", Some("command[1]: the inserted text begins with `-`")),
         (&dash, "x-rf", None),
         (&tail, "-rf", None),
