@@ -11,6 +11,7 @@ use crate::identity::JobName;
 
 mod check_templates;
 pub mod fargate;
+mod interpreter;
 mod limits;
 mod matching;
 mod nearest;
@@ -289,7 +290,7 @@ impl JobsFile {
         ] {
             task::check_role(&place.key(key), arn.as_deref(), problems);
         }
-        let jobs = self
+        let jobs: BTreeMap<JobName, Job> = self
             .jobs
             .into_iter()
             .filter_map(|(name, entry)| {
@@ -298,7 +299,37 @@ impl JobsFile {
                 job.map(|job| (name, job))
             })
             .collect();
-        Jobs { jobs }
+        let jobs = Jobs { jobs };
+        if problems.iter().all(|problem| problem.severity == Severity::Warning) {
+            jobs.warn_of_taken_schedules(&at, problems);
+        }
+        jobs
+    }
+}
+
+impl Jobs {
+    /// Warns of a schedule that a trigger names and another job is named after: that job gets it.
+    fn warn_of_taken_schedules(&self, at: &Path, problems: &mut Vec<Problem>) {
+        for job in self.iter() {
+            for (index, trigger) in job.triggers.iter().enumerate() {
+                let Trigger::Schedule(ScheduleTrigger { name: Some(name), .. }) = trigger else {
+                    continue;
+                };
+                if name == job.name.as_str() || self.get(name).is_none() {
+                    continue;
+                }
+                let place = at.key(job.name.as_str()).key("triggers").index(index);
+                problems.push(
+                    Problem::warning(
+                        place.key("scheduleName"),
+                        format!(
+                            "the job `{name}` is named after this schedule and gets its events"
+                        ),
+                    )
+                    .remedy("give the schedule a name that no job has"),
+                );
+            }
+        }
     }
 }
 

@@ -180,7 +180,8 @@ pub fn launches_spent(run: &Run, now: Timestamp) -> Option<String> {
     let last = attempt.launches.iter().rev().find_map(|launch| launch.refusal.as_deref());
     spent.then(|| {
         format!(
-            "no task could be started in {count} launches within {}: {}",
+            "no task could be started in {count} {} within {}: {}",
+            if count == 1 { "launch" } else { "launches" },
             Period::from_secs(u64::try_from(now.duration_since(first).as_secs()).unwrap_or(0)),
             last.unwrap_or("ECS gave no reason")
         )

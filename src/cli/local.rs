@@ -78,8 +78,8 @@ struct Tally {
 }
 
 impl Tally {
-    /// Notes what became of a task state.
-    fn note_recorded(&mut self, recorded: &Recorded) {
+    /// Notes what became of a task state that stood at `place`.
+    fn note_recorded(&mut self, recorded: &Recorded, place: &str) {
         let problem = match recorded {
             Recorded::Changed(_) | Recorded::Ignored(_) => {
                 self.recorded += 1;
@@ -89,7 +89,7 @@ impl Tally {
             Recorded::UnknownRun => "the task's run is not in this ledger",
             Recorded::UnknownStatus => "the task's last status is not one of ECS's",
         };
-        self.rejected.push(problem.to_owned());
+        self.rejected.push(format!("{place}{problem}"));
     }
 
     /// Notes the runs of an event.
@@ -217,7 +217,7 @@ async fn submit(local: &Local, arrivals: Vec<Arrival>) -> Result<Tally, Failure>
     let mut tally = Tally { has_events: !arrivals.is_empty(), ..Tally::default() };
     for Arrival { place, body, event } in arrivals {
         let handed_in = match event {
-            Ok(event) => hand_in(local, &event, &mut tally).await,
+            Ok(event) => hand_in(local, &event, &place, &mut tally).await,
             Err(unreadable) => Err(NotHandled::Refused(unreadable.to_string())),
         };
         match handed_in {
@@ -232,9 +232,14 @@ async fn submit(local: &Local, arrivals: Vec<Arrival>) -> Result<Tally, Failure>
     Ok(tally)
 }
 
-async fn hand_in(local: &Local, event: &Event, tally: &mut Tally) -> Result<(), NotHandled> {
+async fn hand_in(
+    local: &Local,
+    event: &Event,
+    place: &str,
+    tally: &mut Tally,
+) -> Result<(), NotHandled> {
     if matches!(event, Event::TaskState(_) | Event::Observation(_)) {
-        tally.note_recorded(&local.record(event).await?);
+        tally.note_recorded(&local.record(event).await?, place);
     } else {
         tally.note_dispatched(local.dispatch(event).await?);
     }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
@@ -59,6 +59,12 @@ impl Tail {
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
     let local = open(common, &arguments.ledger).await?;
     let run = find(&local, &arguments.run).await?;
+    if let Some(attempt) = arguments.attempt.filter(|attempt| !has(&run, *attempt)) {
+        let last = run.attempt();
+        return Err(Failure::bad(format!(
+            "this run has no attempt {attempt}: its last one is {last}"
+        )));
+    }
     let Some(task) = task(&run, arguments.attempt) else {
         return Err(Failure::bad(match run.reason() {
             Some(reason) => format!("this run has no task: {}", output::printable(reason)),
@@ -76,7 +82,7 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
         (Format::Text, false) => {
             let bytes = tail.next();
             if bytes.is_empty() {
-                output::print_aside(&silence(&run));
+                output::print_aside(&silence(&run, &local.log_file(&task)));
             }
             print(&bytes)
         }
@@ -107,8 +113,15 @@ async fn follow(local: &Local, run: &Run, tail: &mut Tail) -> Result<Exit, Failu
     }
 }
 
+fn has(run: &Run, attempt: u32) -> bool {
+    run.attempts.iter().any(|known| known.number == attempt)
+}
+
 /// Why there is nothing to print.
-fn silence(run: &Run) -> String {
+fn silence(run: &Run, log: &Path) -> String {
+    if !log.exists() {
+        return format!("the task's output is not there: there is no {}\n", log.display());
+    }
     match (run.verdict(), run.reason()) {
         (None, _) => "the task has printed nothing yet\n".to_owned(),
         (Some(Verdict::Succeeded), _) | (_, None) => "the task printed nothing\n".to_owned(),

@@ -41,7 +41,7 @@ pub struct RunSpec<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// A template cannot be filled.
-    #[error("{place}: {problem}")]
+    #[error("{place}: {problem}; {}", problem.remedy())]
     Template {
         /// Where it stands, from the task on.
         place: Path,

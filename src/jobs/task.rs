@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fargate;
+use super::interpreter;
 use super::period::Period;
 use super::problem::Problem;
 use super::template;
@@ -320,7 +321,7 @@ impl TaskEntry {
         let entry_point = self.entry_point.as_deref().unwrap_or_default();
         let command = self.command.as_deref().unwrap_or_default();
         let argv: Vec<&str> = entry_point.iter().chain(command).map(String::as_str).collect();
-        for index in template::code_elements(&argv) {
+        for index in interpreter::code_elements(&argv) {
             let Some(index) = index.checked_sub(entry_point.len()) else { continue };
             let Some(code) = command.get(index).filter(|code| template::has_placeholder(code))
             else {

@@ -1,8 +1,7 @@
 //! Templates in argv elements and environment values: `{{ key }}`, `{{ scheduledTime | date }}`.
 //!
 //! A text is filled in one pass and what was inserted is never looked at again, so an object key
-//! that reads `{{ runId }}` stays that. Nothing here ever meets a shell; where a job's own argv
-//! holds one, [`code_elements`] finds the elements a shell or interpreter would read as code.
+//! that reads `{{ runId }}` stays that. Nothing here ever meets a shell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -154,48 +153,6 @@ fn date(time: &str, format: Option<&str>, zone: Option<&str>) -> Result<String, 
         .map_err(|_| invalid("the format of `date` is not strftime's".to_owned()))
 }
 
-/// Interpreters and the flags after which the next argv element is code.
-const INTERPRETERS: [(&[&str], &[&str]); 5] = [
-    (&["sh", "bash", "ash", "dash", "zsh", "ksh", "fish"], &["-c"]),
-    (&["python", "python2", "python3", "pypy3"], &["-c"]),
-    (&["node", "nodejs", "deno", "bun"], &["-e", "-p", "-pe", "--eval", "--print", "eval"]),
-    (&["perl", "ruby"], &["-e", "-E", "-ne", "-pe", "-lne"]),
-    (&["php"], &["-r"]),
-];
-
-/// The indexes of the argv elements that a shell or interpreter in the same argv reads as code.
-pub fn code_elements(argv: &[&str]) -> Vec<usize> {
-    let mut found = Vec::new();
-    let mut flags: &[&str] = &[];
-    let mut in_shell = false;
-    for (index, element) in argv.iter().enumerate() {
-        let program = element.rsplit('/').next().unwrap_or(element);
-        // python3.12 is python3 here.
-        let program = program.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
-        if let Some((names, code_flags)) = INTERPRETERS.iter().find(|(names, _)| {
-            names
-                .iter()
-                .any(|name| *name == program || name.trim_end_matches(['2', '3']) == program)
-        }) {
-            flags = code_flags;
-            in_shell = names.contains(&"sh");
-            continue;
-        }
-        // Shells take flags together: `-lc`, `-euc`.
-        let bundled = in_shell
-            && element.len() > 2
-            && element.starts_with('-')
-            && !element.starts_with("--")
-            && element.ends_with('c');
-        if flags.contains(element) || bundled {
-            found.push(index + 1);
-            flags = &[];
-            in_shell = false;
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 mod tests {
@@ -246,23 +203,6 @@ mod tests {
             let error = fill(text, &values()).unwrap_err().to_string();
             assert!(error.contains(problem), "{text}: {error}");
             assert!(!error.contains("a b.png"), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_element_a_shell_reads_as_code_is_found() {
-        for (argv, code) in [
-            (vec!["sh", "-c", "x"], vec![2]),
-            (vec!["/bin/bash", "-euo", "pipefail", "-c", "x", "--", "y"], vec![4]),
-            (vec!["bash", "-lc", "x"], vec![2]),
-            (vec!["env", "A=1", "python3.12", "-c", "x"], vec![4]),
-            (vec!["python", "-c", "x"], vec![2]),
-            (vec!["node", "--eval", "x"], vec![2]),
-            (vec!["perl", "-e", "x"], vec![2]),
-            (vec!["tar", "-c", "x"], vec![]),
-            (vec!["report", "--day", "x"], vec![]),
-        ] {
-            assert_eq!(code_elements(&argv), code, "{argv:?}");
         }
     }
 }

@@ -282,6 +282,25 @@ fn what_a_backoff_leaves_out_is_that_of_its_own_kind() {
     assert_eq!(max(policy.launches.backoff), ("5s".to_owned(), 2.0, "1m".to_owned()));
 }
 
+#[test]
+fn a_schedule_that_another_job_takes_is_warned_of() {
+    let source = "jobs:
+  a: { triggers: [{ scheduleName: b }, { scheduleName: a }, { scheduleName: c }], task: { image: alpine } }
+  b: { task: { image: alpine } }
+";
+    let reading = read(source.as_bytes(), now());
+    let warnings: Vec<String> = reading
+        .problems
+        .iter()
+        .filter(|problem| problem.path.to_string().ends_with("scheduleName"))
+        .map(|problem| format!("{}: {}", problem.path, problem.message))
+        .collect();
+    let expected = "jobs.a.triggers[0].scheduleName: the job `b` is named after this schedule and \
+                    gets its events";
+    assert_eq!(warnings, [expected]);
+    assert!(reading.jobs.is_some());
+}
+
 fn schedule(name: &str, job: Option<&str>) -> Event {
     Event::Schedule(Schedule {
         name: name.to_owned(),
@@ -461,7 +480,13 @@ fn a_launch_is_refused_when_its_text_does_not_fit() {
     let allowed = dash.clone() + "    allowLeadingDash: true\n";
     let name = one("{ image: alpine, environment: { K: '{{ key }}' } }");
     let long = "ü".repeat(9000);
+    let lacking = one("{ image: alpine, command: [cat, '{{ versionId }}'] }");
     for (source, key, expected) in [
+        (
+            &lacking,
+            "x",
+            Some("command[1]: this event has no value for `versionId`; add `| default('')`"),
+        ),
         (&dash, "-rf", Some("command[1]: the inserted text begins with `-`")),
         (&dash, "x-rf", None),
         (&tail, "-rf", None),

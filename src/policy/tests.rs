@@ -147,7 +147,7 @@ fn an_attempt_is_given_up_when_its_launches_or_their_time_are_spent() {
     silent.policy.launches.max = 1;
     silent.arm(request(), at(0), at(90), "a");
     silent.wait(at(90), Wait::Launch);
-    let reason = "no task could be started in 1 launches within 1m30s: ECS gave no reason";
+    let reason = "no task could be started in 1 launch within 1m30s: ECS gave no reason";
     check(&silent, &[(90, spent(reason))]);
 }
 

@@ -151,6 +151,14 @@ fn a_mistake_in_a_trigger_is_not_told_again_of_the_templates_it_feeds() {
     assert_eq!(paths, ["jobs.work.triggers[0].s3.bucket"], "{report:#}");
 }
 
+#[test]
+fn a_task_state_of_a_run_that_is_not_here_names_its_file() {
+    let done = Project::sample().run(&["local", "events/ecs-task-running.json"]);
+    assert_eq!(done.code, Some(1), "{done:#?}");
+    let complaint = "error: events/ecs-task-running.json: the task's run is not in this ledger\n";
+    assert!(done.stderr.contains(complaint), "{done:#?}");
+}
+
 /// Every file in events/.
 fn event_files() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");

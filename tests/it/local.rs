@@ -102,6 +102,11 @@ fn a_program_that_is_not_here_leads_to_the_image() {
     let logs = project.run(&["logs", "work"]);
     assert_eq!((logs.code, logs.stdout.as_str()), (Some(0), ""), "{logs:#?}");
     assert!(logs.stderr.contains("printed nothing: failed to start"), "{logs:#?}");
+    let second = project.run(&["logs", "work", "--attempt", "2"]);
+    assert_eq!(second.code, Some(1), "{second:#?}");
+    assert!(second.stderr.contains("no attempt 2: its last one is 1"), "{second:#?}");
+    fs::remove_dir_all(project.path(".longshore/longshore.tasks")).expect("the folder of logs");
+    assert!(project.run(&["logs", "work"]).stderr.contains("is not there"));
 }
 
 #[test]
