@@ -4,14 +4,23 @@ mod architecture;
 mod cli;
 mod containers;
 mod contracts;
+#[cfg(feature = "aws")]
+mod costs;
 mod crossings;
+#[cfg(feature = "aws")]
+mod dynamodb;
 mod interrupt;
 mod local;
 mod logging;
 #[cfg(feature = "aws")]
 mod moto;
 mod program;
+#[cfg(feature = "aws")]
+mod proxy;
+mod queues;
 mod readme;
 mod sharing;
+#[cfg(feature = "aws")]
+mod sqs;
 mod tasks;
 mod terminal;
