@@ -10,6 +10,7 @@ mod local;
 mod logging;
 mod program;
 mod readme;
+mod serve;
 mod sharing;
 mod tasks;
 mod terminal;
