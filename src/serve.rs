@@ -24,6 +24,7 @@ use crate::ledger::database::Database;
 mod definition;
 mod definitions;
 mod events;
+mod fault;
 mod faults;
 mod http;
 mod post;

@@ -15,7 +15,7 @@ use crate::identity::Namespace;
 /// Marks the file as ours: `LSHR`.
 const APPLICATION_ID: i32 = 0x4c53_4852;
 /// Counts up when the schema changes.
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 /// How long to wait for another process's transaction.
 const BUSY_WAIT: Duration = Duration::from_secs(15);
 /// How long to pause where SQLite does not wait by itself.

@@ -27,6 +27,10 @@ impl Server {
         now: Timestamp,
     ) -> Result<Value, ApiError> {
         let request: RunTask = read(parameters)?;
+        // A list would do for a structure that has defaults.
+        if parameters.get("overrides").is_some_and(|overrides| !overrides.is_object()) {
+            return Err(ApiError::Serialization("overrides must be an object".to_owned()));
+        }
         request.check()?;
         let tags = tags::read(parameters.get("tags"))?;
         let cluster = cluster_name(request.cluster.as_deref());
@@ -175,9 +179,10 @@ impl Plan<'_> {
         let storage = self.request.overrides.ephemeral_storage.clone();
         let storage = storage.or_else(|| definition.ephemeral_storage.clone());
         let mut overrides = self.parameters.get("overrides").cloned().unwrap_or(json!({}));
-        if overrides.get("containerOverrides").is_none() {
+        if let Some(overrides) = overrides.as_object_mut() {
             // ECS names the containers there all the same.
-            overrides["containerOverrides"] = json!([{ "name": container.name }]);
+            let names = json!([{ "name": container.name }]);
+            overrides.entry("containerOverrides").or_insert(names);
         }
         let arm = definition.runtime_platform.cpu_architecture.as_deref() == Some("ARM64");
         Frame {

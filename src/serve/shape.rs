@@ -76,10 +76,14 @@ pub(super) fn accepted(state: &TaskState, frame: &Frame, tags: Value) -> Value {
 pub(super) fn event(mut kept: Value, frame: &str) -> Value {
     let frame: Frame = serde_json::from_str(frame).unwrap_or_default();
     let Some(detail) = kept.get("detail") else { return kept };
-    if let Ok(state) = TaskState::deserialize(detail) {
+    let time: Option<Timestamp> =
+        kept.get("time").and_then(Value::as_str).and_then(|text| text.parse().ok());
+    if let (Ok(state), Some(time)) = (TaskState::deserialize(detail), time) {
         let mut detail = render(&state, &frame, Form::Event, None);
-        detail["updatedAt"] = kept.get("time").cloned().unwrap_or_default();
+        detail["updatedAt"] = iso(time);
         kept["detail"] = detail;
+        // EventBridge's own time has no fraction.
+        kept["time"] = json!(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     }
     kept
 }
@@ -115,14 +119,20 @@ fn render(state: &TaskState, frame: &Frame, form: Form, tags: Option<Value>) -> 
     if form == Form::Answer {
         set("healthStatus", json!("UNKNOWN"));
         set("tags", tags.unwrap_or(json!([])));
-        for name in TIMES {
-            let time = task.get(name).and_then(Value::as_str).and_then(|text| text.parse().ok());
-            if let Some(time) = time {
-                task.insert(name.to_owned(), epoch(time));
-            }
+    }
+    for name in TIMES {
+        let time = task.get(name).and_then(Value::as_str).and_then(|text| text.parse().ok());
+        if let Some(time) = time {
+            let shown = if form == Form::Answer { epoch(time) } else { iso(time) };
+            task.insert(name.to_owned(), shown);
         }
     }
     Value::Object(task)
+}
+
+/// A time as ECS's events have it: to the millisecond.
+fn iso(time: Timestamp) -> Value {
+    json!(time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
 }
 
 /// The network interface: of what AWS would tell, only what is true here.
@@ -211,8 +221,9 @@ mod tests {
         let time = Timestamp::UNIX_EPOCH;
         let kept = state().to_event("aws.ecs", "1", time);
         let told = event(kept, &json!(frame()).to_string());
-        assert_eq!(told["detail"]["startedAt"], "1970-01-01T00:00:01.5Z");
-        assert_eq!(told["detail"]["updatedAt"], "1970-01-01T00:00:00Z");
+        assert_eq!(told["detail"]["startedAt"], "1970-01-01T00:00:01.500Z");
+        assert_eq!(told["detail"]["updatedAt"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(told["time"], "1970-01-01T00:00:00Z");
         assert_eq!(told["detail"]["attachments"][0]["type"], "eni");
         // ECS's events have neither.
         assert_eq!(

@@ -12,7 +12,7 @@ use crate::local::check_end;
 use crate::program::{Done, Project, Running, job};
 
 /// A stand-in for docker that writes down how it was called.
-const DOCKER: &str = r#"#!/bin/sh
+pub(crate) const DOCKER: &str = r#"#!/bin/sh
 verb=$1; line=$1; shift; for word; do line="$line [$word]"; done
 # One write: two may be called at once.
 printf '%s\n' "$line" >> calls

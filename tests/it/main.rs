@@ -19,6 +19,7 @@ mod program;
 mod proxy;
 mod queues;
 mod readme;
+mod serve;
 mod sharing;
 #[cfg(feature = "aws")]
 mod sqs;

@@ -123,11 +123,13 @@ async fn stop(
         ));
     }
     let ended = async {
-        server.stop_tasks(REASON).await?;
+        tokio::select! {
+            stopped = server.stop_tasks(REASON) => stopped?,
+            () = server.deliver(receiver) => {}
+        }
         Ok::<i64, crate::backend::PortError>(server.deliver_rest(receiver).await?)
     };
     tokio::select! {
-        // Nobody else tells of steps now, or gives tasks a supervisor.
         left = ended => {
             let left = left?;
             if left > 0 {
@@ -159,7 +161,7 @@ fn print_line(event: &Value) {
     let detail = &event["detail"];
     let text = |value: &Value| printable(value.as_str().unwrap_or_default());
     let arn = text(&detail["taskArn"]);
-    let time = event["time"].as_str().and_then(|time| time.parse().ok());
+    let time = detail["updatedAt"].as_str().and_then(|time| time.parse().ok());
     let mut line = format!(
         "{}  {}  {:<14}",
         time.map(output::clock).unwrap_or_default(),
