@@ -35,10 +35,10 @@ pub use request::{
 };
 pub use task::{Architecture, Logs, Source, Task, TaskEntry};
 pub use trigger::{S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};
+pub use yaml::Path;
 
 use parameter::Parameter;
 use problem::{Problem, Severity};
-use yaml::Path;
 
 /// Jobs in one file at most.
 const JOBS_MAX: usize = 1_000;
@@ -235,6 +235,15 @@ pub fn read(source: &[u8], now: Timestamp) -> Reading {
     problems.sort_by_key(Problem::position);
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
     Reading { jobs: jobs.filter(|_| !failed), problems }
+}
+
+/// Finds the text at fault of problems that came up after `source` was read.
+pub fn locate(source: &str, problems: &mut [Problem]) {
+    if let (Some(tree), _) = yaml::parse(source) {
+        for problem in problems {
+            problem.locate(&tree);
+        }
+    }
 }
 
 /// The JSON Schema of the file, from the types that read it.

@@ -12,4 +12,5 @@ mod program;
 mod readme;
 mod sharing;
 mod tasks;
+mod template;
 mod terminal;
