@@ -2,7 +2,7 @@
 
 MOTO := target/moto/bin/moto_server
 
-.PHONY: local test check schema clean
+.PHONY: local test check schema triggers lint-template clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
 local:
@@ -30,6 +30,19 @@ check:
 schema:
 	cargo run --locked --quiet --no-default-features -- schema > jobs.schema.json.new
 	mv jobs.schema.json.new jobs.schema.json
+
+# Writes triggers.yaml anew from jobs.yaml.
+triggers:
+	cargo run --locked --quiet --no-default-features -- render
+
+# Looks at both templates with CloudFormation's own linter; needs Python, and the network once.
+CFN_LINT = target/cfn-lint-1.58.0
+lint-template: $(CFN_LINT)/bin/cfn-lint
+	$(CFN_LINT)/bin/cfn-lint template.yaml triggers.yaml
+
+$(CFN_LINT)/bin/cfn-lint:
+	python3 -m venv $(CFN_LINT)
+	$(CFN_LINT)/bin/pip install --quiet --disable-pip-version-check cfn-lint==1.58.0
 
 clean:
 	cargo clean

@@ -16,6 +16,7 @@ mod jobs_file;
 mod local;
 mod logs;
 mod output;
+mod render;
 mod runs;
 mod show;
 mod timeline;
@@ -87,6 +88,9 @@ enum Verb {
     /// Print the output of a run's task.
     #[command(after_help = "Example:\n  longshore logs nightly-report-4f --follow")]
     Logs(logs::Arguments),
+    /// Write triggers.yaml: the schedules, rules and permissions that jobs.yaml needs on AWS.
+    #[command(after_help = "Example:\n  longshore render --check")]
+    Render(render::Arguments),
     /// Print the JSON Schema of jobs.yaml, for editors.
     #[command(after_help = "Example:\n  longshore schema > jobs.schema.json")]
     Schema,
@@ -146,6 +150,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Runs(arguments) => block_on(runs::run(&cli.common, arguments)),
         Verb::Show(arguments) => block_on(show::run(&cli.common, arguments)),
         Verb::Logs(arguments) => block_on(logs::run(&cli.common, arguments)),
+        Verb::Render(arguments) => render::run(&cli.common, arguments),
         Verb::Schema => output::print_json(&crate::jobs::schema()),
         Verb::Completions { shell } => {
             let mut script = Vec::new();

@@ -36,10 +36,11 @@ pub use request::{
 };
 pub use task::{Architecture, Logs, Source, Task, TaskEntry};
 pub use trigger::{S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};
+pub use yaml::Path;
 
 use parameter::Parameter;
 use problem::{Problem, Severity};
-use yaml::{Node, Path, Value};
+use yaml::{Node, Value};
 
 /// Jobs in one file at most.
 const JOBS_MAX: usize = 1_000;
@@ -244,6 +245,15 @@ fn is_no_news(problem: &Problem, told: &[Problem], tree: Option<&Node>) -> bool 
         is_unread && problem.path.starts_with(&told.path)
             || is_list && told.path.starts_with(&problem.path)
     })
+}
+
+/// Finds the text at fault of problems that came up after `source` was read.
+pub fn locate(source: &str, problems: &mut [Problem]) {
+    if let (Some(tree), _) = yaml::parse(source) {
+        for problem in problems {
+            problem.locate(&tree);
+        }
+    }
 }
 
 /// The JSON Schema of the file, from the types that read it.

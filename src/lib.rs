@@ -4,7 +4,7 @@
 //! The modules in reading order, each using only those before it:
 //!
 //! - pure: [`identity`] (who is who), [`event`] (what arrived), [`jobs`] (what to run), [`run`]
-//!   (the life of a run), [`policy`] (its next step);
+//!   (the life of a run), [`policy`] (its next step), [`stack`] (what AWS must have for a jobs.yaml);
 //! - ports: [`ledger`], [`queue`], [`ecs`], each with its adapters; [`backend`] holds the three;
 //! - use cases: [`stop`], [`dispatch`] (event to task), [`record`] (task state to verdict),
 //!   [`sweep`] (what nobody reported);
@@ -21,6 +21,8 @@ pub mod jobs;
 pub mod run;
 
 pub mod policy;
+
+pub mod stack;
 
 pub mod ledger;
 

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 /// The rooms in reading order: each uses only those before it.
 const ROOMS: &[&str] = &[
-    "identity", "event", "jobs", "run", "policy", "ledger", "queue", "ecs", "backend", "stop",
-    "dispatch", "record", "sweep", "metrics", "function", "logging", "aws", "local", "serve",
-    "cli", "lib",
+    "identity", "event", "jobs", "run", "policy", "stack", "ledger", "queue", "ecs", "backend",
+    "stop", "dispatch", "record", "sweep", "metrics", "function", "logging", "aws", "local",
+    "serve", "cli", "lib",
 ];
 /// Rooms that know nothing of the world.
-const PURE: [&str; 5] = ["identity", "event", "jobs", "run", "policy"];
+const PURE: [&str; 6] = ["identity", "event", "jobs", "run", "policy", "stack"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()

@@ -24,4 +24,5 @@ mod sharing;
 #[cfg(feature = "aws")]
 mod sqs;
 mod tasks;
+mod template;
 mod terminal;
