@@ -8,6 +8,8 @@ use crate::identity::{Holder, JobName, RunId};
 use crate::run::{Run, Verdict};
 
 pub mod database;
+#[cfg(feature = "aws")]
+pub mod dynamodb;
 pub mod sqlite;
 
 /// Tries of a read-change-write at most.
@@ -21,6 +23,11 @@ pub trait Ledger {
 
     /// The run with this id, as last saved.
     fn load(&self, id: &RunId) -> impl Future<Output = Result<Option<Run>, LedgerError>> + Send;
+
+    /// The runs with these ids, in their order, as last saved; those that are not there are left
+    /// out. A few calls, where [`Ledger::load`] is one for each.
+    fn load_all(&self, ids: &[RunId])
+    -> impl Future<Output = Result<Vec<Run>, LedgerError>> + Send;
 
     /// Saves the run if nobody saved it since it was loaded, and counts its revision up.
     fn save(&self, run: &mut Run) -> impl Future<Output = Result<Saved, LedgerError>> + Send;
@@ -100,6 +107,20 @@ pub struct Filter {
     pub limit: usize,
 }
 
+impl Filter {
+    /// Whether the run meets every condition.
+    pub fn admits(&self, run: &Run) -> bool {
+        let since = self.since.map(Timestamp::as_microsecond);
+        self.job.as_ref().is_none_or(|job| *job == run.job)
+            && self.id_prefix.as_ref().is_none_or(|prefix| run.id.as_str().starts_with(prefix))
+            && (!self.open || run.verdict().is_none())
+            && (!self.waiting_for_slot || run.waits_for_slot())
+            && (self.verdicts.is_empty()
+                || run.verdict().is_some_and(|verdict| self.verdicts.contains(&verdict)))
+            && since.is_none_or(|since| since <= run.created_at.as_microsecond())
+    }
+}
+
 /// Why the ledger cannot answer. The effect of a failed write may have happened.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -165,9 +186,11 @@ pub async fn update_held(
 /// Gives back the slots of attempts that are over, and says how many: whoever held them went away
 /// before it could.
 pub async fn release_over(ledger: &impl Ledger, holders: &[Holder]) -> Result<usize, LedgerError> {
+    let ids: Vec<RunId> = holders.iter().map(|holder| holder.run.clone()).collect();
+    let runs = ledger.load_all(&ids).await?;
     let mut released = 0;
     for holder in holders {
-        let run = ledger.load(&holder.run).await?;
+        let run = runs.iter().find(|run| run.id == holder.run);
         if run.is_none_or(|run| run.is_over(holder.attempt)) {
             ledger.release(holder).await?;
             released += 1;

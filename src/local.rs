@@ -151,11 +151,7 @@ impl Local {
 
     /// The runs with these ids.
     pub async fn runs(&self, ids: &[RunId]) -> Result<Vec<Run>, LedgerError> {
-        let mut runs = Vec::new();
-        for id in ids {
-            runs.extend(self.backend.ledger.load(id).await?);
-        }
-        Ok(runs)
+        self.backend.ledger.load_all(ids).await
     }
 
     /// Runs that meet the filter.

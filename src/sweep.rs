@@ -43,10 +43,8 @@ pub async fn sweep<L: Ledger, E: Ecs, Q: Queue>(
     jobs: &Jobs,
     now: Timestamp,
 ) -> Result<Swept, PortError> {
-    let mut runs = Vec::new();
-    for id in backend.ledger.due(now, DUE_MAX).await? {
-        runs.extend(backend.ledger.load(&id).await?);
-    }
+    let due = backend.ledger.due(now, DUE_MAX).await?;
+    let mut runs = backend.ledger.load_all(&due).await?;
     // The list is a hint: what counts is the run itself.
     runs.retain(|run| run.due.is_some_and(|due| due <= now));
     let mut swept = visit(backend, runs, now).await?;

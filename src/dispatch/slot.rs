@@ -8,7 +8,7 @@ use super::{Invocation, tell};
 use crate::backend::{Backend, PortError};
 use crate::ecs::Ecs;
 use crate::event::Observed;
-use crate::identity::Holder;
+use crate::identity::{Holder, RunId};
 use crate::jobs::{Concurrency, Job, WhenFull};
 use crate::ledger::{self, Filter, Ledger, LedgerError, Slot, Updated};
 use crate::queue::Queue;
@@ -120,8 +120,8 @@ async fn replace<L: Ledger, E: Ecs, Q: Queue>(
         }
     }
     let mut oldest: Option<Run> = None;
-    for holder in holders {
-        let Some(held) = backend.ledger.load(&holder.run).await? else { continue };
+    let ids: Vec<RunId> = holders.iter().map(|holder| holder.run.clone()).collect();
+    for held in backend.ledger.load_all(&ids).await? {
         // One that is asked already makes room; a second need not go.
         if held.stop.is_some() && held.verdict().is_none() {
             return Ok(run);

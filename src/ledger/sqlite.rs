@@ -56,6 +56,13 @@ impl Ledger for SqliteLedger {
         body.map(|body| from_json(&body)).transpose()
     }
 
+    async fn load_all(&self, ids: &[RunId]) -> Result<Vec<Run>, LedgerError> {
+        // One after the other under one lock: nothing here is far away.
+        let bodies: Vec<Option<String>> =
+            self.database.with(|sqlite| ids.iter().map(|id| body_of(sqlite, id)).collect())?;
+        bodies.into_iter().flatten().map(|body| from_json(&body)).collect()
+    }
+
     async fn save(&self, run: &mut Run) -> Result<Saved, LedgerError> {
         let expected = run.revision;
         run.revision += 1;

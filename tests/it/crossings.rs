@@ -62,6 +62,9 @@ impl Ledger for Hooked {
     async fn load(&self, id: &RunId) -> Result<Option<Run>, LedgerError> {
         self.inner.load(id).await
     }
+    async fn load_all(&self, ids: &[RunId]) -> Result<Vec<Run>, LedgerError> {
+        self.inner.load_all(ids).await
+    }
     async fn save(&self, run: &mut Run) -> Result<Saved, LedgerError> {
         self.inner.save(run).await
     }

@@ -5,12 +5,17 @@ mod cli;
 mod containers;
 mod contracts;
 mod crossings;
+#[cfg(feature = "aws")]
+mod dynamodb;
 mod interrupt;
 mod local;
 mod logging;
 #[cfg(feature = "aws")]
 mod moto;
 mod program;
+#[cfg(feature = "aws")]
+mod proxy;
+mod queues;
 mod readme;
 mod sharing;
 mod tasks;

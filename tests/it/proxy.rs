@@ -1,0 +1,126 @@
+//! Between a client and moto: counts calls, loses answers after their effect, answers itself.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use std::sync::{Arc, Mutex};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::moto;
+
+/// What becomes of a call.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// moto does it, and the connection breaks before the answer.
+    LoseAnswer,
+    /// moto never hears of it; this status and JSON are the answer.
+    Answer(u16, String),
+    /// The answer comes without the item that a failed condition met.
+    LeaveItemOut,
+}
+
+/// What was called, and what shall happen to calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Proxy {
+    endpoint: String,
+    calls: Arc<Mutex<Vec<String>>>,
+    faults: Arc<Mutex<Vec<(&'static str, Fault)>>>,
+}
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is lost")]
+struct Lost;
+
+type Answered = Result<Response<Full<Bytes>>, Lost>;
+
+impl Proxy {
+    /// Listens until the test's runtime ends.
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let proxy = Self { endpoint, calls: Arc::default(), faults: Arc::default() };
+        let serving = proxy.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let proxy = serving.clone();
+                let answer = service_fn(move |request| {
+                    let proxy = proxy.clone();
+                    async move { proxy.answer(request).await }
+                });
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), answer);
+                // A lost answer ends it with an error, as it should.
+                tokio::spawn(async move { drop(connection.await) });
+            }
+        });
+        proxy
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The next call of this name meets the fault.
+    pub(crate) fn next(&self, call: &'static str, fault: Fault) {
+        self.faults.lock().unwrap().push((call, fault));
+    }
+
+    /// The names of the calls since this was last asked.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Answered {
+        let target = request.headers().get("x-amz-target").unwrap().to_str().unwrap();
+        let call = target.rsplit('.').next().unwrap().to_owned();
+        let fault = {
+            let mut faults = self.faults.lock().unwrap();
+            let place = faults.iter().position(|(name, _)| *name == call);
+            place.map(|place| faults.remove(place).1)
+        };
+        self.calls.lock().unwrap().push(call);
+        match fault {
+            None => Ok(forward(request).await),
+            Some(Fault::LoseAnswer) => {
+                forward(request).await;
+                Err(Lost)
+            }
+            Some(Fault::LeaveItemOut) => {
+                let (head, body) = forward(request).await.into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                let mut value: serde_json::Value = serde_json::from_slice(&body).unwrap();
+                value.as_object_mut().unwrap().remove("Item").unwrap();
+                Ok(answer(head.status.as_u16(), &value.to_string()))
+            }
+            Some(Fault::Answer(status, body)) => {
+                request.into_body().collect().await.unwrap();
+                Ok(answer(status, &body))
+            }
+        }
+    }
+}
+
+fn answer(status: u16, body: &str) -> Response<Full<Bytes>> {
+    let answer = Response::builder().status(status).header("x-amzn-requestid", "1");
+    let answer = answer.header("content-type", "application/x-amz-json-1.0");
+    answer.body(Full::new(Bytes::from(body.to_owned()))).unwrap()
+}
+
+async fn forward(request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let address = moto::endpoint().trim_start_matches("http://");
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(async move { drop(connection.await) });
+    let (head, body) = request.into_parts();
+    let body = Full::new(body.collect().await.unwrap().to_bytes());
+    let (head, body) =
+        sender.send_request(Request::from_parts(head, body)).await.unwrap().into_parts();
+    Response::from_parts(head, Full::new(body.collect().await.unwrap().to_bytes()))
+}
