@@ -45,14 +45,19 @@ impl<L: Ledger, E: Ecs, Q: Queue> Backend<L, E, Q> {
         Ok(self.queue.send(&Message::Reminder(reminder), delay).await?)
     }
 
-    /// Reminds dispatch of a run at `time`.
+    /// Reminds dispatch at `time` of a run whose alarm is set to it, unless that is sweep's to do
+    /// because no message can be held back so long.
     pub(crate) async fn remind_at(
         &self,
         run: &Run,
         time: Timestamp,
         now: Timestamp,
     ) -> Result<(), PortError> {
-        self.remind(run, time.duration_since(now).max(SignedDuration::ZERO)).await
+        let delay = time.duration_since(now).max(SignedDuration::ZERO);
+        match self.timing.remind_within {
+            Some(within) if delay > within => Ok(()),
+            Some(_) | None => self.remind(run, delay).await,
+        }
     }
 
     /// Tells record what ECS will not.

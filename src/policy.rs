@@ -21,6 +21,9 @@ pub struct Timing {
     pub stop_again: SignedDuration,
     /// A waiting run is reminded of this often.
     pub remind_again: SignedDuration,
+    /// Of what is due later than this nobody is reminded beforehand: sweep reminds of it when it
+    /// is. `None` where a queue can hold a message back for any time.
+    pub remind_within: Option<SignedDuration>,
     /// A task that ECS does not know is gone for good this long after its launch.
     pub missing_after: SignedDuration,
     /// A client token is not used again after this; `None` where tokens are never forgotten.
@@ -31,14 +34,17 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// AWS: functions time out after a minute, DescribeTasks shows a stopped task for an hour, and
-    /// ECS forgets a token as early as one hour after its task ended, which may be at once
+    /// AWS: functions time out after a minute, SQS holds a message back for 15 minutes at most
+    /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>),
+    /// DescribeTasks shows a stopped task for an hour, and ECS forgets a token as early as one
+    /// hour after its task ended, which may be at once
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>).
     pub const AWS: Self = Self {
         lease: SignedDuration::from_secs(90),
         watch_every: SignedDuration::from_mins(15),
         stop_again: SignedDuration::from_mins(2),
         remind_again: SignedDuration::from_mins(1),
+        remind_within: Some(SignedDuration::from_mins(15)),
         missing_after: SignedDuration::from_mins(65),
         token_life: Some(SignedDuration::from_mins(50)),
         event_age_max: Some(SignedDuration::from_hours(30 * 24)),
@@ -49,6 +55,7 @@ impl Timing {
         watch_every: SignedDuration::from_secs(2),
         stop_again: SignedDuration::from_secs(5),
         remind_again: SignedDuration::from_secs(2),
+        remind_within: None,
         missing_after: SignedDuration::ZERO,
         token_life: None,
         event_age_max: None,

@@ -11,10 +11,13 @@ use crate::identity::{JobName, RunId};
 use crate::run::{Run, State, Verdict};
 
 pub mod local;
+#[cfg(feature = "aws")]
+pub mod sqs;
 
 /// Sends messages to longshore's own queues and outcomes to everybody else.
 pub trait Queue {
-    /// Sends one message; it is not received before `delay` is over.
+    /// Sends one message; it is not received before `delay` is over, or before the longest time
+    /// that the queue can hold it back.
     fn send(
         &self,
         message: &Message,
@@ -136,7 +139,8 @@ impl Outcome {
     }
 }
 
-/// Why a message could not be sent. It may have been sent all the same; it may be sent again.
+/// Why a message could not be sent. It may have been sent all the same; it may be sent again: that
+/// is all its callers do, so it says no more than a person needs to put it right.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the queue cannot be reached: {0}")]
+#[error("a message cannot be sent: {0}")]
 pub struct QueueError(pub String);

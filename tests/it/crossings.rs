@@ -102,12 +102,30 @@ enum Answer {
 
 /// An ECS that starts one task for each token.
 #[derive(Clone, Default)]
-struct Tasks {
+pub(crate) struct Tasks {
     tasks: Arc<Mutex<Vec<(ClientToken, TaskState)>>>,
     answer: Arc<Mutex<Answer>>,
     before_run_task: Hook,
     before_described: Hook,
     stopped: Arc<Mutex<Vec<String>>>,
+}
+
+impl Tasks {
+    /// A task moves on, and ECS tells of it: it runs, or exits.
+    pub(crate) fn tell(&self, task: &str, exit_code: Option<i32>, at: Timestamp) -> Event {
+        let mut tasks = self.tasks.lock().unwrap();
+        let (_, state) = tasks.iter_mut().find(|(_, state)| state.task_arn == task).unwrap();
+        state.version += 1;
+        state.started_at.get_or_insert(at);
+        state.last_status = LastStatus::Running;
+        if let Some(code) = exit_code {
+            state.last_status = LastStatus::Stopped;
+            state.stop_code = Some(StopCode::EssentialContainerExited);
+            state.stopped_at = Some(at);
+            state.containers[0].exit_code = Some(code);
+        }
+        Event::TaskState(Box::new(state.clone()))
+    }
 }
 
 impl Ecs for Tasks {
@@ -185,7 +203,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn jobs(settings: &str) -> Jobs {
+pub(crate) fn jobs(settings: &str) -> Jobs {
     let text = format!(
         "defaults: {{ network: {{ subnets: [subnet-0a1b2c3d4e5f60718], \
          securityGroups: [sg-0a1b2c3d4e5f60718] }} }}\n\
@@ -195,12 +213,12 @@ fn jobs(settings: &str) -> Jobs {
     read.jobs.unwrap_or_else(|| panic!("{:?}", read.problems))
 }
 
-fn event(key: &str) -> Event {
+pub(crate) fn event(key: &str) -> Event {
     let body = format!("{{\"job\":\"j\",\"key\":\"{key}\"}}");
     read_body(body.as_bytes(), "1").remove(0).unwrap()
 }
 
-fn id(key: &str) -> RunId {
+pub(crate) fn id(key: &str) -> RunId {
     event(key).occurrence().unwrap().run_id(&"j".parse().unwrap())
 }
 
@@ -259,21 +277,7 @@ impl World {
     /// The run's task moves on and ECS tells of it: it runs, or exits.
     fn task_tells(&self, key: &str, exit_code: Option<i32>, seconds: i64) {
         let task = self.run(key).last_task().unwrap().to_owned();
-        let state = {
-            let mut tasks = self.backend.ecs.tasks.lock().unwrap();
-            let (_, state) = tasks.iter_mut().find(|(_, state)| state.task_arn == task).unwrap();
-            state.version += 1;
-            state.started_at.get_or_insert(self.at(seconds));
-            state.last_status = LastStatus::Running;
-            if let Some(code) = exit_code {
-                state.last_status = LastStatus::Stopped;
-                state.stop_code = Some(StopCode::EssentialContainerExited);
-                state.stopped_at = Some(self.at(seconds));
-                state.containers[0].exit_code = Some(code);
-            }
-            state.clone()
-        };
-        let news = Event::TaskState(Box::new(state));
+        let news = self.backend.ecs.tell(&task, exit_code, self.at(seconds));
         drop(now(record(&self.backend, &news, self.at(seconds))).unwrap());
     }
 
@@ -432,4 +436,26 @@ fn a_limit_that_is_new_does_not_skip_a_run_that_may_have_a_task() {
     assert_eq!(world.run("1").verdict(), None);
     world.arrive("1", 300).unwrap();
     assert_eq!((world.run("1").state, world.tasks()), (State::Started, 2));
+}
+
+#[test]
+fn what_no_message_can_be_held_back_for_is_left_to_sweep() {
+    let retry = "    retry: { attempts: 2, on: [anyExitCode], \
+                 backoff: { delay: 30m, factor: 1, max: 30m } }\n";
+    for (timing, reminded) in [(Timing::AWS, false), (Timing::LOCAL, true)] {
+        let world = World::new(retry, timing);
+        world.arrive("1", 0).unwrap();
+        world.task_tells("1", Some(75), 10);
+        let far = world.at(86_400);
+        let message = || {
+            let hidden = SignedDuration::from_hours(48);
+            world.backend.queue.receive(QueueName::Events, far, hidden).unwrap()
+        };
+        assert_eq!(message().is_some(), reminded);
+        let State::Waiting { until, .. } = world.run("1").state else { panic!("it does not wait") };
+        now(sweep(&world.backend, &world.jobs, until - SignedDuration::from_secs(1))).unwrap();
+        assert!(message().is_none(), "reminded too early");
+        now(sweep(&world.backend, &world.jobs, until)).unwrap();
+        assert!(message().is_some());
+    }
 }

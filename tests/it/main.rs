@@ -4,6 +4,8 @@ mod architecture;
 mod cli;
 mod containers;
 mod contracts;
+#[cfg(feature = "aws")]
+mod costs;
 mod crossings;
 #[cfg(feature = "aws")]
 mod dynamodb;
@@ -18,5 +20,7 @@ mod proxy;
 mod queues;
 mod readme;
 mod sharing;
+#[cfg(feature = "aws")]
+mod sqs;
 mod tasks;
 mod terminal;
