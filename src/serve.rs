@@ -43,7 +43,7 @@ use faults::Faults;
 use wire::ApiError;
 
 /// What the server does, in ECS's names.
-pub(crate) const OPERATIONS: [&str; 11] = [
+const OPERATIONS: [&str; 11] = [
     "RunTask",
     "DescribeTasks",
     "ListTasks",
@@ -57,8 +57,6 @@ pub(crate) const OPERATIONS: [&str; 11] = [
     "ListTagsForResource",
 ];
 
-/// How long stopped tasks and their tokens are remembered, as in ECS.
-pub const REMEMBER: SignedDuration = SignedDuration::from_hours(1);
 /// How often to look for tasks without a supervisor.
 const TEND: Duration = Duration::from_millis(500);
 /// How often to look whether tasks have stopped.

@@ -170,7 +170,7 @@ fn exit_codes_and_stop_codes_are_what_really_happened() {
 
 #[test]
 fn a_token_is_its_first_answer_until_it_is_forgotten() {
-    let served = Served::start(&["--remember", "1s"]);
+    let served = Served::start(&["--remember", "4s"]);
     served.register("work", "while ! [ -e go ]; do sleep 0.05; done");
     let once = json!({ "clientToken": "once", "startedBy": "a" });
     let first = served.ok("RunTask", request(once.clone()));
@@ -448,6 +448,8 @@ fn the_first_line_names_the_address_and_strangers_are_warned_of() {
         (["local", "--events-to", "http://127.0.0.1:1/"].as_slice(), "--serve"),
         (&["local", "--serve", "127.0.0.1:0", "--events-to", "https://x/"], "only http"),
         (&["local", "--serve", "127.0.0.1:0", "event.json"], "cannot be used with"),
+        (&["local", "--serve", "4510"], "like 127.0.0.1:4510"),
+        (&["local", "--serve", "localhost:99999"], "like 127.0.0.1:4510"),
     ] {
         let refused = project.run(arguments);
         assert_eq!(refused.code, Some(2), "{refused:#?}");

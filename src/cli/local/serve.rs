@@ -22,7 +22,7 @@ pub(super) struct Serving {
     /// Serve ECS's API there instead, like 127.0.0.1:4510, for AWS's SDKs and command line
     /// (AWS_ENDPOINT_URL_ECS=http://127.0.0.1:4510). With port 0 a free one is chosen. jobs.yaml is
     /// not read.
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "events")]
+    #[arg(long, value_name = "ADDRESS", value_parser = read_address, conflicts_with = "events")]
     pub(super) serve: Option<SocketAddr>,
     /// POST every task state change event to this http:// URL, until it answers with a 2xx.
     #[arg(long, value_name = "URL", requires = "serve", conflicts_with = "events_queue")]
@@ -48,6 +48,15 @@ impl Serving {
             }),
         }
     }
+}
+
+/// Reads an IP address, or localhost, and a port.
+fn read_address(text: &str) -> Result<SocketAddr, String> {
+    let text = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    text.parse().map_err(|_| "write an IP address and a port, like 127.0.0.1:4510".to_owned())
 }
 
 fn region() -> String {
