@@ -5,11 +5,11 @@
 //!
 //! - pure: [`identity`] (who is who), [`event`] (what arrived), [`jobs`] (what to run), [`run`]
 //!   (the life of a run), [`policy`] (its next step);
+//! - the world: `aws` (the connection to AWS), [`network`] (where tasks live);
 //! - ports: [`ledger`], [`queue`], [`ecs`], each with its adapters; [`backend`] holds the three;
 //! - use cases: [`stop`], [`dispatch`] (event to task), [`record`] (task state to verdict),
 //!   [`sweep`] (what nobody reported);
-//! - edges: [`logging`], `aws` (the connection to AWS), [`local`] (all of it on one machine),
-//!   [`cli`].
+//! - edges: [`logging`], [`local`] (all of it on one machine), [`cli`].
 
 pub mod identity;
 
@@ -21,9 +21,14 @@ pub mod run;
 
 pub mod policy;
 
+#[cfg(feature = "aws")]
+pub mod aws;
+
 pub mod ledger;
 
 pub mod queue;
+
+pub mod network;
 
 pub mod ecs;
 
@@ -38,9 +43,6 @@ pub mod record;
 pub mod sweep;
 
 pub mod logging;
-
-#[cfg(feature = "aws")]
-pub mod aws;
 
 pub mod local;
 

@@ -10,6 +10,8 @@ mod local;
 mod logging;
 #[cfg(feature = "aws")]
 mod moto;
+#[cfg(feature = "aws")]
+mod network;
 mod program;
 mod readme;
 mod sharing;
