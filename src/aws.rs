@@ -8,6 +8,8 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
+pub(crate) mod failure;
+
 /// Tries of one call at most, the first included; the SDKs wait longer each time.
 const TRIES: u32 = 3;
 /// How long one try may take: a function has a minute for everything.

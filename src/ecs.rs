@@ -52,6 +52,10 @@ pub enum Described {
 /// Why RunTask did not answer with a task. The variants are what the caller does next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunTaskError {
+    /// RunTask was not called, because what it needs could not be had for now: whoever was first
+    /// to hold the token waits as after a refusal, whoever took it over keeps it.
+    #[error("RunTask was not called: {0}")]
+    Unsent(String),
     /// ECS answered that it started none (`failures`): wait, look, use another token.
     #[error("ECS started no task: {0}")]
     Refused(String),

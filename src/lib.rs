@@ -5,12 +5,13 @@
 //!
 //! - pure: [`identity`] (who is who), [`event`] (what arrived), [`jobs`] (what to run), [`run`]
 //!   (the life of a run), [`policy`] (its next step), [`stack`] (what AWS must have for a jobs.yaml);
+//! - the world: `aws` (the connection to AWS), [`network`] (where tasks live);
 //! - ports: [`ledger`], [`queue`], [`ecs`], each with its adapters; [`backend`] holds the three;
 //! - use cases: [`stop`], [`dispatch`] (event to task), [`record`] (task state to verdict),
 //!   [`sweep`] (what nobody reported);
 //! - functions: [`metrics`] (what is measured), [`function`] (what an invocation does);
-//! - edges: [`logging`], `aws` (the connection to AWS), [`local`] (all of it on one machine),
-//!   [`serve`] (the local ECS behind ECS's protocol), [`cli`].
+//! - edges: [`logging`], `cloud` (an installation in AWS, as people reach it), [`local`] (all of it
+//!   on one machine), [`serve`] (the local ECS behind ECS's protocol), [`cli`].
 
 pub mod identity;
 
@@ -24,9 +25,14 @@ pub mod policy;
 
 pub mod stack;
 
+#[cfg(feature = "aws")]
+pub mod aws;
+
 pub mod ledger;
 
 pub mod queue;
+
+pub mod network;
 
 pub mod ecs;
 
@@ -45,9 +51,6 @@ pub mod metrics;
 pub mod function;
 
 pub mod logging;
-
-#[cfg(feature = "aws")]
-pub mod aws;
 
 pub mod local;
 

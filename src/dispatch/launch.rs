@@ -154,6 +154,11 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), reason, "launch refused");
             refuse(backend, run, &reason, invocation.now).await
         }
+        // Nobody else ever held this token, so nothing can have been started with it.
+        Err(RunTaskError::Unsent(reason)) if call == Call::First => {
+            warn!(run = %run.id, job = %run.job, attempt = run.attempt(), reason, "launch unsent");
+            refuse(backend, run, &reason, invocation.now).await
+        }
         Err(RunTaskError::Invalid(reason)) if call == Call::Again => {
             // The first call may have been valid, and have started a task.
             refuse(backend, run, &reason, invocation.now).await
@@ -162,7 +167,10 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), reason, "launch invalid");
             tell(backend, run, Observed::Invalid, reason).await
         }
-        Err(error @ (RunTaskError::Unknown(_) | RunTaskError::Conflict(_))) => {
+        Err(
+            error
+            @ (RunTaskError::Unsent(_) | RunTaskError::Unknown(_) | RunTaskError::Conflict(_)),
+        ) => {
             // The claim stays: after the lease the same token is used again.
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), %error, "launch unknown");
             backend.remind(&run, backend.timing.lease).await?;

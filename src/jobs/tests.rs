@@ -417,13 +417,14 @@ fn a_request_is_spelt_as_ecs_spells_it() {
             "count": 1,
             "startedBy": format!("longshore/{run}/2"),
             "clientToken": token.as_str(),
-            "capacityProviderStrategy": [{ "capacityProvider": "FARGATE", "weight": 1 }],
+            "capacityProviderStrategy": [{ "capacityProvider": "FARGATE", "weight": 1, "base": 0 }],
             "networkConfiguration": { "awsvpcConfiguration": {
                 "subnets": ["subnet-12345678"],
                 "securityGroups": ["sg-12345678"],
                 "assignPublicIp": "DISABLED",
             }},
             "enableExecuteCommand": false,
+            "propagateTags": "TASK_DEFINITION",
             "tags": [
                 { "key": "longshore:job", "value": "thumbs" },
                 { "key": "longshore:run", "value": run.as_str() },
@@ -466,7 +467,9 @@ fn a_task_definition_holds_what_every_run_shares_and_the_request_the_rest() {
     let TaskSource::Inline(definition) = &request.source else { panic!("not inline") };
     let other = request_of(source, &values(&[("key", "b")])).unwrap();
     assert_eq!(other.source, request.source);
-    let container = &definition.to_register()["containerDefinitions"][0];
+    let registered = definition.to_register();
+    let container = &registered["containerDefinitions"][0];
+    assert_eq!(container["memory"].to_string(), registered["memory"].as_str().unwrap());
     assert_eq!(container["command"], json!(["echo", "fixed"]));
     assert_eq!(container["environment"], json!([{ "name": "FIXED", "value": "1" }]));
     assert_eq!(container["logConfiguration"]["options"]["awslogs-group"], "/ecs/x");

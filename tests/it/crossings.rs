@@ -98,6 +98,8 @@ enum Answer {
     Lost,
     /// It answers that the request is invalid, and starts nothing.
     Invalid,
+    /// It is not asked.
+    Unsent,
 }
 
 /// An ECS that starts one task for each token.
@@ -136,8 +138,10 @@ impl Ecs for Tasks {
     ) -> Result<String, RunTaskError> {
         fire(&self.before_run_task);
         let answer = std::mem::take(&mut *self.answer.lock().unwrap());
-        if answer == Answer::Invalid {
-            return Err(RunTaskError::Invalid("no permission".to_owned()));
+        match answer {
+            Answer::Invalid => return Err(RunTaskError::Invalid("no permission".to_owned())),
+            Answer::Unsent => return Err(RunTaskError::Unsent("EC2 is throttled".to_owned())),
+            Answer::Task | Answer::Lost => {}
         }
         let task = format!("arn:aws:ecs:x:0:task/{}/{token}", request.cluster);
         let mut tasks = self.tasks.lock().unwrap();
@@ -158,7 +162,7 @@ impl Ecs for Tasks {
         }
         match answer {
             Answer::Lost => Err(RunTaskError::Unknown("the answer is lost".to_owned())),
-            Answer::Task | Answer::Invalid => Ok(task),
+            Answer::Task | Answer::Invalid | Answer::Unsent => Ok(task),
         }
     }
 
@@ -358,6 +362,33 @@ fn a_refusal_of_the_second_call_is_not_believed_when_the_first_started_a_task() 
     world.arrive("1", 91).unwrap();
     world.deliver(92);
     assert_eq!(world.run("1").verdict(), None);
+    world.arrive("1", 200).unwrap();
+    assert_eq!((world.run("1").state, world.tasks()), (State::Started, 1));
+}
+
+#[test]
+fn a_launch_that_was_never_sent_is_made_anew_and_never_ends_as_lost() {
+    let world = World::new("", Timing::AWS);
+    // After 50 minutes ECS may have forgotten the token: a call that was made would be lost.
+    for seconds in [0, 100, 300, 500, 700, 900, 1_300, 4_000] {
+        *world.backend.ecs.answer.lock().unwrap() = Answer::Unsent;
+        world.arrive("1", seconds).unwrap();
+    }
+    *world.backend.ecs.answer.lock().unwrap() = Answer::Task;
+    world.deliver(4_001);
+    let run = world.run("1");
+    assert_eq!((run.verdict(), world.tasks()), (Some(Verdict::Failed), 0));
+    assert!(format!("{run:?}").contains("EC2 is throttled"), "{run:?}");
+}
+
+#[test]
+fn a_second_call_that_was_not_sent_keeps_the_token_of_the_first() {
+    let world = World::new("", Timing::AWS);
+    *world.backend.ecs.answer.lock().unwrap() = Answer::Lost;
+    world.arrive("1", 0).unwrap();
+    *world.backend.ecs.answer.lock().unwrap() = Answer::Unsent;
+    world.arrive("1", 91).unwrap();
+    assert!(matches!(world.run("1").state, State::Launching { .. }), "{:?}", world.run("1").state);
     world.arrive("1", 200).unwrap();
     assert_eq!((world.run("1").state, world.tasks()), (State::Started, 1));
 }

@@ -14,6 +14,8 @@ mod local;
 mod logging;
 #[cfg(feature = "aws")]
 mod moto;
+#[cfg(feature = "aws")]
+mod network;
 mod program;
 #[cfg(feature = "aws")]
 mod proxy;

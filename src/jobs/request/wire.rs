@@ -50,7 +50,7 @@ impl TaskRequest {
         insert(&mut request, "clientToken", Some(token.as_str()));
         match self.capacity {
             Some(capacity) => {
-                let strategy = json!([{ "capacityProvider": capacity, "weight": 1 }]);
+                let strategy = json!([{ "capacityProvider": capacity, "weight": 1, "base": 0 }]);
                 insert(&mut request, "capacityProviderStrategy", Some(strategy));
             }
             None => insert(&mut request, "launchType", Some("FARGATE")),
@@ -58,6 +58,8 @@ impl TaskRequest {
         insert(&mut request, "platformVersion", self.platform_version.as_ref());
         insert(&mut request, "networkConfiguration", self.network.as_ref().map(to_awsvpc));
         insert(&mut request, "enableExecuteCommand", Some(self.enable_execute_command));
+        // The tags of a family that others registered, for who pays, say.
+        insert(&mut request, "propagateTags", Some("TASK_DEFINITION"));
         let tags: Vec<Value> =
             self.tags.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
         insert(&mut request, "tags", Some(tags));
@@ -73,6 +75,11 @@ impl TaskDefinition {
         insert(&mut container, "name", Some(&self.container));
         insert(&mut container, "image", Some(&self.image));
         insert(&mut container, "essential", Some(true));
+        // The only container may use all of the task's memory, and sees that as its own limit:
+        // without it, programs that size themselves by their container's limit find none.
+        insert(&mut container, "memory", Some(self.memory));
+        // Of the task's cpu units none are set aside for it.
+        insert(&mut container, "cpu", Some(0));
         insert(&mut container, "entryPoint", self.entry_point.as_ref());
         insert(&mut container, "command", self.command.as_ref());
         let environment: Vec<Value> = self.environment.iter().map(name_value).collect();
