@@ -5,6 +5,10 @@ mod cli;
 mod containers;
 mod contracts;
 mod crossings;
+#[cfg(feature = "aws")]
+mod fargate;
+#[cfg(feature = "aws")]
+mod fargate_answers;
 mod interrupt;
 mod local;
 mod logging;
@@ -12,8 +16,12 @@ mod logging;
 mod moto;
 #[cfg(feature = "aws")]
 mod network;
+#[cfg(feature = "aws")]
+mod network_answers;
 mod program;
 mod readme;
 mod sharing;
 mod tasks;
 mod terminal;
+#[cfg(feature = "aws")]
+mod wire;
