@@ -6,6 +6,8 @@ use crate::event::TaskState;
 use crate::identity::ClientToken;
 use crate::jobs::TaskRequest;
 
+#[cfg(feature = "aws")]
+pub mod fargate;
 pub mod local;
 
 /// Starts, describes and stops tasks.

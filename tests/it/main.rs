@@ -9,6 +9,10 @@ mod costs;
 mod crossings;
 #[cfg(feature = "aws")]
 mod dynamodb;
+#[cfg(feature = "aws")]
+mod fargate;
+#[cfg(feature = "aws")]
+mod fargate_answers;
 mod interrupt;
 mod local;
 mod logging;
@@ -16,6 +20,8 @@ mod logging;
 mod moto;
 #[cfg(feature = "aws")]
 mod network;
+#[cfg(feature = "aws")]
+mod network_answers;
 mod program;
 #[cfg(feature = "aws")]
 mod proxy;
@@ -28,3 +34,5 @@ mod sqs;
 mod tasks;
 mod template;
 mod terminal;
+#[cfg(feature = "aws")]
+mod wire;
