@@ -16,13 +16,16 @@ mod jobs_file;
 mod local;
 mod logs;
 mod output;
+mod records;
 mod render;
+mod run;
 mod runs;
 mod show;
 mod timeline;
 
 pub use exit::Exit;
 use exit::Failure;
+use records::Place;
 
 /// Runs containers on AWS Fargate when a schedule fires or an object lands: once per event, with a
 /// verdict and a cause.
@@ -47,6 +50,9 @@ struct Common {
     /// The name that keeps this installation apart from others.
     #[arg(long, default_value = "longshore", env = "LONGSHORE_NAMESPACE", global = true)]
     namespace: Namespace,
+    /// Where longshore runs: on this machine, or in AWS.
+    #[arg(long = "on", value_enum, default_value = "local", env = "LONGSHORE_ON", global = true)]
+    place: Place,
 }
 
 /// How to print.
@@ -79,6 +85,11 @@ enum Verb {
     /// Run an event's jobs on this machine, from the event to the exit code.
     #[command(after_help = "Example:\n  longshore local events/s3-object-created.json")]
     Local(Box<local::Arguments>),
+    /// Run a job by hand.
+    #[command(
+        after_help = "Example:\n  longshore run nightly-report -p day=2026-11-24 --on aws --wait"
+    )]
+    Run(run::Arguments),
     /// List runs, the newest first.
     #[command(after_help = "Example:\n  longshore runs nightly-report --failed --since 7d")]
     Runs(runs::Arguments),
@@ -147,6 +158,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Check => check::run(&cli.common),
         Verb::Explain(arguments) => explain::run(&cli.common, arguments),
         Verb::Local(arguments) => block_on(local::run(&cli.common, arguments)),
+        Verb::Run(arguments) => block_on(run::run(&cli.common, arguments)),
         Verb::Runs(arguments) => block_on(runs::run(&cli.common, arguments)),
         Verb::Show(arguments) => block_on(show::run(&cli.common, arguments)),
         Verb::Logs(arguments) => block_on(logs::run(&cli.common, arguments)),

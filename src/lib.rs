@@ -52,6 +52,9 @@ pub mod function;
 
 pub mod logging;
 
+#[cfg(feature = "aws")]
+pub mod cloud;
+
 pub mod local;
 
 pub mod serve;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::event::{Observation, Reminder, TaskState};
+use crate::event::{Manual, Observation, Reminder, TaskState};
 use crate::identity::{JobName, RunId};
 use crate::run::{Run, State, Verdict};
 
@@ -55,6 +55,8 @@ impl QueueName {
 pub enum Message {
     /// To dispatch.
     Reminder(Reminder),
+    /// To dispatch: somebody asks for a run.
+    Manual(Manual),
     /// To record.
     Observation(Observation),
     /// To record: a task state that sweep read itself.
@@ -72,7 +74,7 @@ impl Message {
     /// Where it goes.
     pub fn queue(&self) -> QueueName {
         match self {
-            Self::Reminder(_) => QueueName::Events,
+            Self::Reminder(_) | Self::Manual(_) => QueueName::Events,
             Self::Observation(_) | Self::TaskState(..) => QueueName::States,
             Self::Rejected { .. } => QueueName::Reject,
         }
@@ -82,6 +84,7 @@ impl Message {
     pub fn to_json(&self) -> Value {
         match self {
             Self::Reminder(reminder) => reminder.to_json(),
+            Self::Manual(manual) => manual.to_json(),
             Self::Observation(observation) => observation.to_json(),
             Self::TaskState(state, now) => {
                 let id = format!("{}/{}", state.task_arn, state.version);

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::backend::PortError;
 use crate::function::NotHandled;
 use crate::ledger::LedgerError;
+use crate::queue::QueueError;
 use crate::run::{Run, Verdict};
 
 /// The codes, for `--help`.
@@ -88,6 +89,12 @@ impl Failure {
 
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
+        Self::environment(error.to_string())
+    }
+}
+
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
         Self::environment(error.to_string())
     }
 }

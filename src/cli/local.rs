@@ -19,6 +19,7 @@ use crate::ecs::local::Runtime;
 use crate::event::{self, Event, Unreadable};
 use crate::function::NotHandled;
 use crate::identity::RunId;
+use crate::jobs::Jobs;
 use crate::local::{Local, Settings, default_ledger};
 use crate::record::Recorded;
 use crate::run::{Ending, Run, Verdict};
@@ -37,6 +38,15 @@ const TURN: Duration = Duration::from_millis(40);
 pub(super) struct Arguments {
     /// The events' files; `-` reads standard input. Without any, what is open goes on.
     events: Vec<PathBuf>,
+    #[command(flatten)]
+    machine: Machine,
+    #[command(flatten)]
+    serve: serve::Serving,
+}
+
+/// How tasks run on this machine.
+#[derive(Debug, clap::Args)]
+pub(super) struct Machine {
     /// What runs the tasks.
     #[arg(long, value_enum, default_value = "process")]
     runtime: Runtime,
@@ -48,17 +58,15 @@ pub(super) struct Arguments {
     quiet: bool,
     #[command(flatten)]
     ledger: LedgerPath,
-    #[command(flatten)]
-    serve: serve::Serving,
 }
 
 /// What a file held, as far as it could be read.
-struct Arrival {
+pub(super) struct Arrival {
     /// Where it stood, to be read before a complaint: `event.json: `.
-    place: String,
+    pub(super) place: String,
     /// What the message said.
-    body: Rc<str>,
-    event: Result<Event, Unreadable>,
+    pub(super) body: Rc<str>,
+    pub(super) event: Result<Event, Unreadable>,
 }
 
 /// What the events came to.
@@ -109,22 +117,31 @@ impl Tally {
 }
 
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
-    check_engine(arguments.runtime)?;
-    let settings = settings(common, arguments)?;
     if let Some(address) = arguments.serve.serve {
+        check_engine(arguments.machine.runtime)?;
+        let settings = settings(common, &arguments.machine)?;
         return serve::run(common, &arguments.serve, settings, address).await;
     }
     let jobs = jobs_file::load(&common.jobs)?;
     let arrivals = read_events(&arguments.events)?;
+    take(common, &arguments.machine, jobs, arrivals).await
+}
+
+/// Takes events their whole way on this machine; without any, what is open.
+pub(super) async fn take(
+    common: &Common,
+    machine: &Machine,
+    jobs: Jobs,
+    arrivals: Vec<Arrival>,
+) -> Result<Exit, Failure> {
+    check_engine(machine.runtime)?;
+    let settings = settings(common, machine)?;
     let shown = settings.ledger.display().to_string();
     let local = Local::open(settings, jobs)?;
     // From here on an interrupt stops what was started.
     let mut interrupts = Interrupts::listen()?;
-    let first = format!(
-        "longshore: {}; the ledger is {}\n",
-        arguments.runtime.describe(),
-        printable(&shown)
-    );
+    let first =
+        format!("longshore: {}; the ledger is {}\n", machine.runtime.describe(), printable(&shown));
     match common.output {
         Format::Text => drop(output::print_text(&first)?),
         Format::Json => output::print_aside(&first),
@@ -133,15 +150,15 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
     let left = open_runs(&local).await?;
     local.catch_up().await?;
     let mut tally = submit(&local, arrivals).await?;
-    if arguments.events.is_empty() {
+    if !tally.has_events {
         tally.ids = left;
     }
     for reason in &tally.rejected {
         output::complain(&printable(reason));
     }
-    let runs = watch(&local, &tally, arguments.quiet, &mut interrupts).await?;
+    let runs = watch(&local, &tally, machine.quiet, &mut interrupts).await?;
     let exit = print(common, &tally, &runs)?;
-    if arguments.runtime == Runtime::Process && runs.iter().any(failed_to_start) {
+    if machine.runtime == Runtime::Process && runs.iter().any(failed_to_start) {
         output::print_aside(IMAGE_IGNORED);
     }
     Ok(exit)
@@ -168,13 +185,13 @@ fn check_engine(runtime: Runtime) -> Result<(), Failure> {
     )))
 }
 
-fn settings(common: &Common, arguments: &Arguments) -> Result<Settings, Failure> {
-    let ledger = arguments.ledger.ledger.clone();
+fn settings(common: &Common, machine: &Machine) -> Result<Settings, Failure> {
+    let ledger = machine.ledger.ledger.clone();
     Ok(Settings {
         ledger: ledger.unwrap_or_else(|| default_ledger(&common.namespace)),
         namespace: common.namespace.clone(),
-        runtime: arguments.runtime,
-        passed_variables: arguments.pass_env.clone(),
+        runtime: machine.runtime,
+        passed_variables: machine.pass_env.clone(),
         program: std::env::current_exe()
             .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))?,
     })

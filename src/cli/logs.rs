@@ -8,8 +8,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::exit::{Exit, Failure};
-use super::runs::{find, open};
+use super::records::Records;
 use super::{Common, Format, LedgerPath, output};
+#[cfg(feature = "aws")]
+use crate::jobs::TaskSource;
 use crate::local::Local;
 use crate::run::{Run, Verdict};
 
@@ -57,8 +59,8 @@ impl Tail {
 }
 
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
-    let local = open(common, &arguments.ledger).await?;
-    let run = find(&local, &arguments.run).await?;
+    let records = Records::open(common, &arguments.ledger).await?;
+    let run = records.find(&arguments.run).await?;
     if let Some(attempt) = arguments.attempt.filter(|attempt| !has(&run, *attempt)) {
         let last = run.attempt();
         return Err(Failure::bad(format!(
@@ -70,6 +72,11 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
             Some(reason) => format!("this run has no task: {}", output::printable(reason)),
             None => "this run has no task yet".to_owned(),
         }));
+    };
+    let local = match records {
+        Records::Local(local) => local,
+        #[cfg(feature = "aws")]
+        Records::Aws(_) => return Err(in_cloudwatch(&run, &task)),
     };
     let mut tail = Tail::new(local.log_file(&task));
     match (common.output, arguments.follow) {
@@ -88,6 +95,23 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
         }
         (Format::Text, true) => follow(&local, &run, &mut tail).await,
     }
+}
+
+/// Where CloudWatch has it, and the command that prints it.
+#[cfg(feature = "aws")]
+fn in_cloudwatch(run: &Run, task: &str) -> Failure {
+    let logs = run.request().and_then(|request| match &request.source {
+        TaskSource::Inline(definition) => definition.logs.as_ref().map(|logs| {
+            let id = task.rsplit('/').next().unwrap_or(task);
+            let stream = format!("{}/{}/{id}", definition.family, definition.container);
+            format!("`aws logs tail {} --log-stream-names {stream} --since 14d`", logs.group)
+        }),
+        TaskSource::Registered(_) => None,
+    });
+    Failure::usage(match logs {
+        Some(command) => format!("its log is in CloudWatch: {command} prints it"),
+        None => "its log is where its task definition says: see its logConfiguration".to_owned(),
+    })
 }
 
 /// The task whose log is meant.

@@ -5,12 +5,11 @@ use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
 use super::output::{self, printable};
+use super::records::Records;
 use super::{Common, Format, LedgerPath, timeline};
-use crate::ecs::local::Runtime;
 use crate::identity::JobName;
-use crate::jobs::{Jobs, Period};
+use crate::jobs::Period;
 use crate::ledger::Filter;
-use crate::local::{Local, Settings, default_ledger};
 use crate::run::{Run, Verdict};
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +30,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
-    let local = open(common, &arguments.ledger).await?;
+    let records = Records::open(common, &arguments.ledger).await?;
     let now = Timestamp::now();
     let bad = [Verdict::Failed, Verdict::TimedOut, Verdict::Lost];
     let since = arguments.since.map(|period| now.checked_sub(period.duration()));
@@ -42,7 +41,7 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
         limit: arguments.limit,
         ..Filter::default()
     };
-    let runs = local.list(&filter).await?;
+    let runs = records.list(&filter).await?;
     match common.output {
         Format::Json => {
             let runs: Vec<Value> = runs.iter().map(timeline::to_json).collect();
@@ -75,50 +74,4 @@ fn row(run: &Run, now: Timestamp) -> Vec<String> {
         output::span(now.duration_since(run.created_at)),
         reason,
     ]
-}
-
-/// Opens the ledger to look at it, once everything that happened since is in it.
-pub(super) async fn open(common: &Common, ledger: &LedgerPath) -> Result<Local, Failure> {
-    let path = ledger.ledger.clone().unwrap_or_else(|| default_ledger(&common.namespace));
-    if !path.exists() {
-        let path = path.display();
-        return Err(Failure::environment(format!(
-            "there is no ledger {path}: nothing ran here yet; name another with --ledger"
-        )));
-    }
-    let settings = Settings {
-        ledger: path,
-        namespace: common.namespace.clone(),
-        runtime: Runtime::default(),
-        passed_variables: Vec::new(),
-        program: std::env::current_exe()
-            .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))?,
-    };
-    let local = Local::open(settings, Jobs::default())?;
-    local.catch_up().await?;
-    Ok(local)
-}
-
-/// The run whose id begins so.
-pub(super) async fn find(local: &Local, prefix: &str) -> Result<Run, Failure> {
-    let filter = Filter { id_prefix: Some(prefix.to_owned()), limit: 6, ..Filter::default() };
-    let mut runs = local.list(&filter).await?;
-    if let Some(exact) = runs.iter().position(|run| run.id.as_str() == prefix) {
-        return Ok(runs.swap_remove(exact));
-    }
-    match (runs.pop(), runs.len()) {
-        (Some(run), 0) => Ok(run),
-        (None, _) => Err(Failure::bad(format!(
-            "no run begins with `{}`: `longshore runs` lists them",
-            printable(prefix)
-        ))),
-        (Some(last), _) => {
-            let ids: Vec<&str> = runs.iter().chain([&last]).map(|run| run.id.as_str()).collect();
-            Err(Failure::bad(format!(
-                "several runs begin with `{}`: {}; write more of the id",
-                printable(prefix),
-                ids.join(", ")
-            )))
-        }
-    }
 }

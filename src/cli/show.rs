@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
 use super::output::{self, BOLD, DIM};
-use super::runs::{find, open};
-use super::timeline::{self, timeline};
+use super::records::Records;
+use super::timeline::{self, Moment, timeline};
 use super::{Common, Format, LedgerPath};
 use crate::run::Run;
 
@@ -20,8 +20,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
-    let local = open(common, &arguments.ledger).await?;
-    let run = find(&local, &arguments.run).await?;
+    let records = Records::open(common, &arguments.ledger).await?;
+    let run = records.find(&arguments.run).await?;
     match common.output {
         Format::Json => {
             let mut value = timeline::to_json(&run);
@@ -50,10 +50,15 @@ pub(super) fn story(run: &Run) -> String {
             let _ = writeln!(text, "  {DIM}{today}{DIM:#}");
             date = today;
         }
-        let _ = writeln!(text, "  {DIM}{}{DIM:#}  {}", output::clock(moment.at), moment.text);
+        text.push_str(&tell(moment));
     }
     let _ = writeln!(text, "  {}", conclusion(run));
     text
+}
+
+/// One moment as a line.
+pub(super) fn tell(moment: &Moment) -> String {
+    format!("  {DIM}{}{DIM:#}  {}\n", output::clock(moment.at), moment.text)
 }
 
 /// `Failed, exit code 3, ran 0.2s, 2 attempts`.

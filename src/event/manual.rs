@@ -1,6 +1,6 @@
 //! A run somebody asked for: `{"job": .., "parameters": {..}, "key": ..}`.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Occurrence, Unreadable};
 use crate::identity::JobName;
@@ -21,6 +21,11 @@ pub struct Manual {
 }
 
 impl Manual {
+    /// The event.
+    pub fn to_json(&self) -> Value {
+        json!({ "job": self.job, "parameters": self.parameters, "key": self.key })
+    }
+
     pub(super) fn occurrence(&self) -> Occurrence {
         Occurrence::new("manual", [self.key.clone()])
     }

@@ -630,3 +630,30 @@ fn logs_gives_a_tasks_output_as_it_is() {
     let done = project.run(&["logs", "work"]);
     assert_eq!(done.stdout, "\u{1b}[31mred\u{1b}[0m\u{7} \u{fffd}\n", "{done:#?}");
 }
+
+#[test]
+fn run_starts_a_job_by_hand_once_for_each_key_and_exits_with_its_code() {
+    let project = Project::new(&format!(
+        "{NETWORK}jobs:\n  hello:\n    parameters: {{ code: {{ type: integer, default: '0' }} }}\n    \
+         task:\n      image: alpine\n      entryPoint: [sh, -c]\n      command: ['exit $CODE']\n      \
+         environment: {{ CODE: '{{{{ parameters.code }}}}' }}\n"
+    ));
+    let good = project.run(&["run", "hello"]);
+    assert_eq!(good.code, Some(0), "{good:#?}");
+    assert!(good.stdout.ends_with("1 run started\n"), "{good:#?}");
+    let bad = project.run(&["run", "hello", "-p", "code=7", "--key", "seven"]);
+    assert_eq!(bad.code, Some(7), "{bad:#?}");
+    let again = project.run(&["run", "hello", "-p", "code=7", "--key", "seven"]);
+    assert!(again.stdout.contains("nothing started: 1 run of this event exists"), "{again:#?}");
+    for (arguments, told) in [
+        (&["run", "helo"][..], "there is no job `helo`; did you mean `hello`?"),
+        (&["run", "hello", "-p", "cod=1"], "did you mean `code`?"),
+        (&["run", "hello", "-p", "code=x"], "parameter `code`"),
+    ] {
+        let refused = project.run(arguments);
+        assert_eq!(refused.code, Some(1), "{refused:#?}");
+        assert!(refused.stderr.contains(told), "{refused:#?}");
+    }
+    let runs = project.run(&["runs", "-o", "json"]).json();
+    assert_eq!(list(&runs, "runs").len(), 2, "{runs:#}");
+}

@@ -22,14 +22,20 @@ use crate::contracts::{at, block_on, database, job, run};
 use crate::moto;
 use crate::proxy::{Fault, Proxy};
 
-/// A table that no other test has, with the key, the indexes and the projections of template.yaml.
+/// A table that no other test has.
 pub(crate) async fn fresh_table(client: &Client) -> String {
     let name = moto::fresh("runs");
+    make_table(client, &name).await;
+    name
+}
+
+/// A table with the key, the indexes and the projections of template.yaml.
+pub(crate) async fn make_table(client: &Client, name: &str) {
     let text = |name: &str| attribute(name, ScalarAttributeType::S);
     let number = |name: &str| attribute(name, ScalarAttributeType::N);
     let table = client
         .create_table()
-        .table_name(&name)
+        .table_name(name)
         .billing_mode(BillingMode::PayPerRequest)
         .set_attribute_definitions(Some(vec![
             text("pk"),
@@ -42,7 +48,6 @@ pub(crate) async fn fresh_table(client: &Client) -> String {
         .global_secondary_indexes(index("due", "ds", "du"))
         .global_secondary_indexes(index("job", "jb", "ct"));
     table.send().await.unwrap();
-    name
 }
 
 fn attribute(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {

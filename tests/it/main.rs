@@ -13,6 +13,10 @@ mod dynamodb;
 mod fargate;
 #[cfg(feature = "aws")]
 mod fargate_answers;
+#[cfg(feature = "aws")]
+mod functions;
+#[cfg(feature = "aws")]
+mod installation;
 mod interrupt;
 mod local;
 mod logging;
@@ -27,6 +31,8 @@ mod program;
 mod proxy;
 mod queues;
 mod readme;
+#[cfg(feature = "aws")]
+mod runtime_api;
 mod serve;
 mod sharing;
 #[cfg(feature = "aws")]

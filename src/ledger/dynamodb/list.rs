@@ -17,7 +17,7 @@ pub(super) async fn due(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<RunId>, LedgerError> {
-    let shards = due_partitions(Some(now.as_millisecond()), Some(limit));
+    let shards = due_partitions(Some(now.as_millisecond()), Some(limit.saturating_add(1)));
     let mut hits = Merge::new(table, true, shards).chunk(limit, &|_| true).await?;
     hits.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
     hits.truncate(limit);
@@ -58,7 +58,7 @@ pub(super) async fn list(
     // One that changes its partition meanwhile may be found in both.
     let mut seen = BTreeSet::new();
     while by_alarm || filter.limit == 0 || runs.len() < filter.limit {
-        let hits = merge.chunk(page(filter).unwrap_or(BATCH_MAX), &wanted).await?;
+        let hits = merge.chunk(chunk_size(filter), &wanted).await?;
         if hits.is_empty() {
             break;
         }
@@ -129,10 +129,15 @@ fn job_partitions(jobs: &BTreeSet<JobName>, filter: &Filter) -> Vec<Partition> {
     hashes.into_iter().map(partition).collect()
 }
 
-/// Keys in one page: no more than are asked for, if each is a run that meets the filter; as many
-/// as DynamoDB gives, if most are thrown away.
+/// Runs loaded at a time: no more than are asked for, if each that is found meets the filter.
+fn chunk_size(filter: &Filter) -> usize {
+    let each_fits = filter.verdicts.is_empty() && filter.limit > 0;
+    if each_fits { filter.limit.min(BATCH_MAX) } else { BATCH_MAX }
+}
+
+/// Keys in one page: a chunk, and the one after it, which says that the chunk ends there; as many
+/// as DynamoDB gives, if all are wanted or most are passed over.
 fn page(filter: &Filter) -> Option<usize> {
-    let sorted_out = filter.id_prefix.is_some() || filter.limit == 0;
-    let most = if filter.verdicts.is_empty() { filter.limit } else { BATCH_MAX };
-    (!sorted_out).then_some(most.clamp(1, BATCH_MAX))
+    let few = filter.limit > 0 && filter.id_prefix.is_none();
+    few.then(|| chunk_size(filter) + 1)
 }

@@ -1,0 +1,115 @@
+//! Where runs are looked up: in this machine's ledger, or in an AWS account's.
+
+use super::exit::Failure;
+use super::output::printable;
+use super::{Common, LedgerPath};
+use crate::ecs::local::Runtime;
+use crate::jobs::Jobs;
+use crate::ledger::{Filter, LedgerError};
+use crate::local::{Local, Settings, default_ledger};
+use crate::run::Run;
+#[cfg(feature = "aws")]
+use crate::{cli::jobs_file, cloud::Cloud};
+
+/// Where longshore runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Place {
+    /// On this machine.
+    Local,
+    /// In the AWS account that region and credentials say.
+    Aws,
+}
+
+/// The runs of one place.
+pub(super) enum Records {
+    /// This machine's, brought up to date.
+    Local(Local),
+    /// An account's.
+    #[cfg(feature = "aws")]
+    Aws(Cloud),
+}
+
+impl Records {
+    /// Opens what `--on` says.
+    pub(super) async fn open(common: &Common, ledger: &LedgerPath) -> Result<Self, Failure> {
+        match common.place {
+            Place::Local => Ok(Self::Local(open_local(common, ledger).await?)),
+            Place::Aws => open_aws(common).await,
+        }
+    }
+
+    /// Runs that meet the filter.
+    pub(super) async fn list(&self, filter: &Filter) -> Result<Vec<Run>, LedgerError> {
+        match self {
+            Self::Local(local) => local.list(filter).await,
+            #[cfg(feature = "aws")]
+            Self::Aws(cloud) => cloud.list(filter).await,
+        }
+    }
+
+    /// The run whose id begins so.
+    pub(super) async fn find(&self, prefix: &str) -> Result<Run, Failure> {
+        let filter = Filter { id_prefix: Some(prefix.to_owned()), limit: 6, ..Filter::default() };
+        let mut runs = self.list(&filter).await?;
+        if let Some(exact) = runs.iter().position(|run| run.id.as_str() == prefix) {
+            return Ok(runs.swap_remove(exact));
+        }
+        match (runs.pop(), runs.len()) {
+            (Some(run), 0) => Ok(run),
+            (None, _) => Err(Failure::bad(format!(
+                "no run begins with `{}`: `longshore runs` lists them",
+                printable(prefix)
+            ))),
+            (Some(last), _) => {
+                let ids: Vec<&str> =
+                    runs.iter().chain([&last]).map(|run| run.id.as_str()).collect();
+                Err(Failure::bad(format!(
+                    "several runs begin with `{}`: {}; write more of the id",
+                    printable(prefix),
+                    ids.join(", ")
+                )))
+            }
+        }
+    }
+}
+
+/// Opens this machine's ledger to look at it, once everything that happened since is in it.
+async fn open_local(common: &Common, ledger: &LedgerPath) -> Result<Local, Failure> {
+    let path = ledger.ledger.clone().unwrap_or_else(|| default_ledger(&common.namespace));
+    if !path.exists() {
+        let path = path.display();
+        return Err(Failure::environment(format!(
+            "there is no ledger {path}: nothing ran here yet; name another with --ledger, or look \
+             into AWS with `--on aws`"
+        )));
+    }
+    let settings = Settings {
+        ledger: path,
+        namespace: common.namespace.clone(),
+        runtime: Runtime::default(),
+        passed_variables: Vec::new(),
+        program: std::env::current_exe()
+            .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))?,
+    };
+    let local = Local::open(settings, Jobs::default())?;
+    local.catch_up().await?;
+    Ok(local)
+}
+
+#[cfg(feature = "aws")]
+async fn open_aws(common: &Common) -> Result<Records, Failure> {
+    // Without jobs.yaml there is still every run that is asked for by job or id.
+    let jobs = if common.jobs.exists() { jobs_file::load(&common.jobs)? } else { Jobs::default() };
+    Ok(Records::Aws(Cloud::connect(common.namespace.clone(), &jobs).await))
+}
+
+#[cfg(not(feature = "aws"))]
+#[expect(clippy::unused_async, reason = "it waits where AWS is built in")]
+async fn open_aws(_: &Common) -> Result<Records, Failure> {
+    Err(built_without_aws())
+}
+
+#[cfg(not(feature = "aws"))]
+pub(super) fn built_without_aws() -> Failure {
+    Failure::usage("this longshore was built without AWS: build it with its default features")
+}

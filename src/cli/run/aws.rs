@@ -1,0 +1,91 @@
+//! `run --on aws`: asks the installation for a run, and waits for it if told to.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
+use crate::cli::show::{conclusion, tell};
+use crate::cli::timeline::{self, timeline};
+use crate::cli::{Common, Format};
+use crate::cloud::Cloud;
+use crate::event::{Event, Manual};
+use crate::identity::RunId;
+use crate::jobs::Jobs;
+use crate::run::Run;
+
+/// How often a run is looked at while it is waited for.
+const LOOK: Duration = Duration::from_secs(1);
+/// After this long without a claim, a person should look at the queue.
+const CLAIM_EXPECTED: Duration = Duration::from_secs(30);
+
+pub(super) async fn run(
+    common: &Common,
+    jobs: &Jobs,
+    manual: &Manual,
+    wait: bool,
+) -> Result<Exit, Failure> {
+    let cloud = Cloud::connect(common.namespace.clone(), jobs).await;
+    let event = Event::Manual(manual.clone());
+    let Some(occurrence) = event.occurrence() else { return Ok(Exit::Bad) };
+    let id = occurrence.run_id(&manual.job);
+    cloud.ask_for(manual).await?;
+    if wait {
+        return follow(common, &cloud, &id).await;
+    }
+    match common.output {
+        Format::Json => output::print_json(&json!({ "runId": id })),
+        Format::Text => output::print_text(&format!(
+            "asked for {id}\n`longshore show {id} --on aws` tells how it goes\n"
+        )),
+    }
+}
+
+/// Tells what happens until the run has ended.
+async fn follow(common: &Common, cloud: &Cloud, id: &RunId) -> Result<Exit, Failure> {
+    let begun = Instant::now();
+    let mut told = 0;
+    let mut warned = false;
+    loop {
+        match cloud.load(id).await? {
+            Some(run) => {
+                told = tell_news(common, &run, told)?;
+                if run.verdict().is_some() {
+                    end(common, &run)?;
+                    return Ok(Exit::of(&run));
+                }
+            }
+            None if begun.elapsed() > CLAIM_EXPECTED && !warned => {
+                warned = true;
+                output::print_aside(&format!(
+                    "{id} is not claimed yet: look at the age of the messages in {}-events, and \
+                     at the log of {}-dispatch\n",
+                    common.namespace, common.namespace
+                ));
+            }
+            None => {}
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Prints the moments that are new, and says how many were told so far.
+fn tell_news(common: &Common, run: &Run, told: usize) -> Result<usize, Failure> {
+    let moments = timeline(run);
+    if common.output == Format::Text && moments.len() > told {
+        if told == 0 {
+            output::print_text(&format!("{}\n", run.id))?;
+        }
+        let news: String = moments.iter().skip(told).map(tell).collect();
+        output::print_text(&news)?;
+    }
+    Ok(moments.len().max(told))
+}
+
+fn end(common: &Common, run: &Run) -> Result<Exit, Failure> {
+    match common.output {
+        Format::Json => output::print_json(&timeline::to_json(run)),
+        Format::Text => output::print_text(&format!("  {}\n", conclusion(run))),
+    }
+}
