@@ -124,25 +124,23 @@ impl Needs {
 
     /// A task definition runs in the clusters of its jobs, and may be entered only if they say so.
     fn run_task(&self) -> Vec<Value> {
-        let statement = |(number, ((cluster, may_enter), definitions)): (
-            usize,
-            (&(String, bool), &BTreeSet<String>),
-        )| {
+        let mut statements = Vec::new();
+        for (index, ((cluster, may_enter), definitions)) in self.launches.iter().enumerate() {
             let mut condition = json!({ "ArnEquals": { "ecs:cluster": cluster_arn(cluster) } });
             if !may_enter {
                 // The key may be missing when a request does not say.
                 condition["StringEqualsIfExists"] =
                     json!({ "ecs:enable-execute-command": "false" });
             }
-            json!({
-                "Sid": format!("RunTask{}", number + 1),
+            statements.push(json!({
+                "Sid": format!("RunTask{}", index + 1),
                 "Effect": "Allow",
                 "Action": "ecs:RunTask",
                 "Resource": definitions.iter().map(arn).collect::<Vec<_>>(),
                 "Condition": condition,
-            })
-        };
-        self.launches.iter().enumerate().map(statement).collect()
+            }));
+        }
+        statements
     }
 
     fn on_tasks(&self, sid: &str, actions: &[&str]) -> Value {

@@ -119,3 +119,25 @@ fn roles_that_a_task_definition_may_have_are_asked_for() {
         &[],
     );
 }
+
+#[test]
+fn only_jobs_that_say_so_have_tasks_that_can_be_entered() {
+    let task = "task: { taskDefinition: 'one:1', container: a }";
+    let source = format!(
+        "jobs:\n  closed: {{ {task} }}\n  open: {{ {task}, cluster: other, enableExecuteCommand: true }}\n"
+    );
+    let reading = crate::jobs::read(source.as_bytes(), jiff::Timestamp::UNIX_EPOCH);
+    let text = render(&reading.jobs.unwrap_or_default(), &Namespace::default()).text;
+    let text = text.unwrap_or_default();
+    let statement = |sid: &str| {
+        let before = text.split(&format!("Sid: {sid}\n")).next().unwrap_or_default();
+        before.rsplit("- Action: ecs:RunTask\n").next().unwrap_or_default().to_owned()
+    };
+    assert!(statement("RunTask1").contains("cluster/default"), "{text}");
+    assert!(statement("RunTask1").contains("ecs:enable-execute-command"), "{text}");
+    assert!(statement("RunTask2").contains("cluster/other"), "{text}");
+    assert!(!statement("RunTask2").contains("ecs:enable-execute-command"), "{text}");
+    for pinned in ["RunTask1", "RunTask2"] {
+        assert!(statement(pinned).contains("task-definition/one:1\n"), "{text}");
+    }
+}
