@@ -2,7 +2,7 @@
 
 MOTO := target/moto/bin/moto_server
 
-.PHONY: local test check schema triggers lint-template clean
+.PHONY: local test check schema triggers lint-template bench clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
 local:
@@ -18,6 +18,11 @@ $(MOTO): tests/moto/requirements.txt
 	python3 -m venv --clear target/moto
 	target/moto/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
+
+# Holds the dispatch function against a bare one: start, first and warm invocation, memory.
+bench:
+	cargo build --locked --release --bin lambda --example bare
+	cargo bench --locked --bench functions
 
 # What must hold before a commit, beside the tests.
 check:

@@ -16,7 +16,7 @@ Exit codes:
   2    the command line is wrong
   3    the surroundings are missing: ledger, files or AWS cannot be reached
   130  `local` was interrupted twice and left before its tasks had ended
-  `local` passes the container's own code through.";
+  `local` and `run --wait` pass the container's own code through.";
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
