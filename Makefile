@@ -22,7 +22,7 @@ $(MOTO): tests/moto/requirements.txt
 # Holds the dispatch function against a bare one: start, first and warm invocation, memory.
 bench:
 	cargo build --locked --release --bin lambda --example bare
-	cargo bench --locked --bench functions
+	cargo bench --locked --no-default-features --bench functions
 
 # What must hold before a commit, beside the tests.
 check:

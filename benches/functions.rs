@@ -58,14 +58,12 @@ async fn run() {
     let folder = tempfile::tempdir().expect("a folder");
     let jobs = folder.path().join("jobs.yaml");
     std::fs::write(&jobs, JOBS).expect("jobs.yaml");
-    let bare = bare();
+    let (dispatch, bare) = (built("lambda"), built("examples/bare"));
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..STARTS {
         // In turn, so that a machine that slows down slows both.
         theirs.push(measure(function(&bare, &aws, &jobs), round).await);
-        ours.push(
-            measure(function(Path::new(env!("CARGO_BIN_EXE_lambda")), &aws, &jobs), round).await,
-        );
+        ours.push(measure(function(&dispatch, &aws, &jobs), round).await);
     }
     println!("{STARTS} starts of each in turn, {WARM} warm invocations after each; medians");
     println!("{:<28}{:>12}{:>12}{:>8}", "", "dispatch", "bare", "ratio");
@@ -87,13 +85,12 @@ fn median(figures: impl Iterator<Item = f64>) -> f64 {
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The bare function: an example, which cargo puts beside the benchmarks.
-fn bare() -> PathBuf {
+/// What `cargo build --release` has put beside the benchmarks.
+fn built(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("our own path");
-    let release = own.ancestors().nth(2).expect("the profile's folder");
-    let bare = release.join("examples/bare");
-    assert!(bare.exists(), "build it first: cargo build --release --example bare");
-    bare
+    let program = own.ancestors().nth(2).expect("the profile's folder").join(name);
+    assert!(program.exists(), "{} is not built: `make bench` builds it", program.display());
+    program
 }
 
 fn function(program: &Path, aws: &str, jobs: &Path) -> Command {
