@@ -123,7 +123,7 @@ async fn measure(command: Command, round: usize) -> Sample {
     for number in 0..WARM {
         warm.push(invoke(&mut function, &format!("{round}-{number}")).await.as_secs_f64());
     }
-    let peak_kib = peak_kib(function.pid());
+    let peak_kib = peak_kib(function.child.id());
     Sample { start, first, warm: Duration::from_secs_f64(median(warm.into_iter())), peak_kib }
 }
 

@@ -42,7 +42,7 @@ impl Cloud {
 
     /// Asks for a run: dispatch receives it as it receives every event.
     pub async fn ask_for(&self, manual: &Manual) -> Result<(), QueueError> {
-        let queues = Queues::find(&self.aws, &self.namespace).await?;
+        let queues = Queues::find_events(&self.aws, &self.namespace).await?;
         let queue = SqsQueue::new(&self.aws, queues);
         queue.send(&Message::Manual(manual.clone()), SignedDuration::ZERO).await
     }

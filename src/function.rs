@@ -2,16 +2,17 @@
 
 use std::panic::AssertUnwindSafe;
 use std::str::FromStr;
+use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tracing::{error, warn};
 
 use crate::backend::{Backend, PortError};
 use crate::dispatch::{DispatchError, Dispatched, Invocation, dispatch};
 use crate::ecs::Ecs;
-use crate::event::{self, Delivery, Event};
+use crate::event::{self, Delivery, Event, Unreadable};
 use crate::identity::quote;
 use crate::jobs::Jobs;
 use crate::ledger::Ledger;
@@ -22,6 +23,10 @@ use crate::sweep::sweep;
 
 /// Messages of one batch that are worked on at a time.
 const AT_ONCE: usize = 10;
+/// No message is begun when less than this is left of the invocation.
+const TIME_TO_BEGIN: SignedDuration = SignedDuration::from_secs(10);
+/// What is left for the answer when a message is given up.
+const TIME_TO_ANSWER: SignedDuration = SignedDuration::from_secs(3);
 /// Reasons told of one message at most: a file of a thousand bad records has one cause.
 const REASONS_MAX: usize = 3;
 
@@ -110,6 +115,58 @@ pub async fn hand_over<L: Ledger, E: Ecs, Q: Queue>(
     }
 }
 
+/// What the events of one payload came to, whatever became of their neighbours.
+#[derive(Debug, Default)]
+struct Outcomes {
+    handled: Vec<Handled>,
+    measures: Vec<Measure>,
+    /// Why some can never be acted upon.
+    refused: Vec<String>,
+    /// A port that failed: all of it must be tried again.
+    failed: Option<PortError>,
+}
+
+/// Hands over every event, also after one that fails: it must not hurt its neighbours. Each
+/// claims in a name of its own, since two of them may tell of the same thing.
+async fn hand_over_all<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    jobs: &Jobs,
+    queue: QueueName,
+    events: &[Result<Event, Unreadable>],
+    invocation: Invocation<'_>,
+) -> Outcomes {
+    let mut outcomes = Outcomes::default();
+    for (index, event) in events.iter().enumerate() {
+        let nonce = format!("{}/{index}", invocation.nonce);
+        let invocation = Invocation { now: invocation.now, nonce: &nonce };
+        let handled = match event {
+            Ok(event) => hand_over(backend, jobs, queue, event, invocation).await,
+            Err(unreadable) => Err(NotHandled::Refused(unreadable.to_string())),
+        };
+        match handled {
+            Ok(handled) => {
+                outcomes.measures.extend(measures(&handled, &nonce));
+                outcomes.handled.push(handled);
+            }
+            Err(NotHandled::Refused(reason)) => outcomes.refused.push(reason),
+            Err(NotHandled::Port(error)) => match outcomes.failed {
+                None => outcomes.failed = Some(error),
+                Some(_) => warn!(queue = queue.as_str(), %error, "failed as well"),
+            },
+        }
+    }
+    outcomes
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, Default)]
+pub struct Delivered {
+    /// What was in it.
+    pub handled: Vec<Handled>,
+    /// For CloudWatch.
+    pub measures: Vec<Measure>,
+}
+
 /// Handles everything in a message. What can never be acted upon goes to the reject queue, with
 /// the reason; an error means that the message must be handed out again.
 pub async fn deliver<L: Ledger, E: Ecs, Q: Queue>(
@@ -119,35 +176,18 @@ pub async fn deliver<L: Ledger, E: Ecs, Q: Queue>(
     delivery: &Delivery,
     invocation: Invocation<'_>,
 ) -> Result<Delivered, PortError> {
-    let mut delivered = Delivered::default();
-    let mut reasons = Vec::new();
-    for event in &delivery.events {
-        let handled = match event {
-            Ok(event) => hand_over(backend, jobs, queue, event, invocation).await,
-            Err(unreadable) => Err(NotHandled::Refused(unreadable.to_string())),
-        };
-        match handled {
-            Ok(handled) => delivered.handled.push(handled),
-            Err(NotHandled::Refused(reason)) => reasons.push(reason),
-            Err(NotHandled::Port(error)) => return Err(error),
-        }
+    let Outcomes { handled, mut measures, refused, failed } =
+        hand_over_all(backend, jobs, queue, &delivery.events, invocation).await;
+    if let Some(error) = failed {
+        return Err(error);
     }
-    if let Some(reason) = sum_up(&reasons) {
-        error!(queue = queue.as_str(), message = delivery.id, reason, "message rejected");
-        let rejected = Message::Rejected { body: delivery.body.clone(), reason: reason.clone() };
-        backend.queue.send(&rejected, jiff::SignedDuration::ZERO).await?;
-        delivered.rejected = Some(reason);
+    if let Some(reason) = sum_up(&refused) {
+        error!(queue = queue.as_str(), delivery = delivery.id, reason, "message rejected");
+        let rejected = Message::Rejected { body: delivery.body.clone(), reason };
+        backend.queue.send(&rejected, SignedDuration::ZERO).await?;
+        measures.push(Measure::MessageRejected(queue));
     }
-    Ok(delivered)
-}
-
-/// What became of a message.
-#[derive(Clone, Debug, Default)]
-pub struct Delivered {
-    /// What was in it.
-    pub handled: Vec<Handled>,
-    /// Why something in it went to the reject queue.
-    pub rejected: Option<String>,
+    Ok(Delivered { handled, measures })
 }
 
 fn sum_up(reasons: &[String]) -> Option<String> {
@@ -162,14 +202,16 @@ fn sum_up(reasons: &[String]) -> Option<String> {
 /// An invocation of a function.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a, C> {
-    /// Its own name.
+    /// What a repetition of the same invocation is known by.
     pub id: &'a str,
+    /// A name no other invocation has, not even a repetition of this one.
+    pub nonce: &'a str,
     /// What arrived.
     pub payload: &'a [u8],
     /// Tells the time.
     pub clock: C,
-    /// No message is begun after this time: the function is about to be ended.
-    pub no_more_after: Timestamp,
+    /// When the function is ended, whatever it does.
+    pub deadline: Timestamp,
 }
 
 /// What an invocation came to.
@@ -190,12 +232,13 @@ pub async fn invoke<L: Ledger, E: Ecs, Q: Queue>(
     function: Function,
     request: Request<'_, impl Fn() -> Timestamp>,
 ) -> Result<Answer, NotHandled> {
+    let now = (request.clock)();
     let queue = match function {
         Function::Dispatch => QueueName::Events,
         Function::Record => QueueName::States,
         // Whatever woke it, it looks at what is due.
         Function::Sweep => {
-            let swept = sweep(backend, jobs, (request.clock)()).await?;
+            let swept = sweep(backend, jobs, now).await?;
             return Ok(Answer { json: json!(swept), measures: vec![Measure::Swept(swept)] });
         }
     };
@@ -203,16 +246,17 @@ pub async fn invoke<L: Ledger, E: Ecs, Q: Queue>(
     if deliveries.iter().all(|delivery| delivery.queued) {
         return Ok(answer_batch(backend, jobs, queue, &deliveries, request).await);
     }
-    let mut handled = Vec::new();
-    for event in deliveries.into_iter().flat_map(|delivery| delivery.events) {
-        let event = event.map_err(|unreadable| NotHandled::Refused(unreadable.to_string()))?;
-        let invocation = Invocation { now: (request.clock)(), nonce: request.id };
-        handled.push(hand_over(backend, jobs, queue, &event, invocation).await?);
+    let events: Vec<_> = deliveries.into_iter().flat_map(|delivery| delivery.events).collect();
+    let invocation = Invocation { now, nonce: request.nonce };
+    let outcomes = hand_over_all(backend, jobs, queue, &events, invocation).await;
+    match (outcomes.failed, sum_up(&outcomes.refused)) {
+        (Some(error), _) => Err(error.into()),
+        (None, Some(reason)) => Err(NotHandled::Refused(reason)),
+        (None, None) => {
+            let handled: Vec<Value> = outcomes.handled.iter().map(Handled::to_json).collect();
+            Ok(Answer { json: json!({ "handled": handled }), measures: outcomes.measures })
+        }
     }
-    Ok(Answer {
-        json: json!({ "handled": handled.iter().map(Handled::to_json).collect::<Vec<_>>() }),
-        measures: handled.iter().flat_map(|handled| measures(handled, request.id)).collect(),
-    })
 }
 
 async fn answer_batch<L: Ledger, E: Ecs, Q: Queue>(
@@ -224,43 +268,48 @@ async fn answer_batch<L: Ledger, E: Ecs, Q: Queue>(
 ) -> Answer {
     let clock = &request.clock;
     let work = deliveries.iter().map(|delivery| async move {
-        // Two messages of one batch may tell of the same event: each claims in its own name.
-        let nonce = format!("{}/{}", request.id, delivery.id);
+        let nonce = format!("{}/{}", request.nonce, delivery.id);
         let now = clock();
-        if now >= request.no_more_after {
-            warn!(queue = queue.as_str(), message = delivery.id, "no time left: it comes again");
-            return (delivery, nonce, None);
-        }
-        let invocation = Invocation { now, nonce: &nonce };
-        let work = deliver(backend, jobs, queue, delivery, invocation);
-        // A message that makes us panic must not take its neighbours with it.
-        let delivered = match AssertUnwindSafe(work).catch_unwind().await {
-            Ok(Ok(delivered)) => Some(delivered),
-            Ok(Err(error)) => {
-                let receives = delivery.receives;
-                warn!(queue = queue.as_str(), message = delivery.id, %error, receives, "message comes again");
-                None
-            }
-            Err(_) => {
-                error!(queue = queue.as_str(), message = delivery.id, "panicked: message comes again");
-                None
-            }
+        let time_left = request.deadline.duration_since(now);
+        let delivered = if time_left < TIME_TO_BEGIN {
+            Err("no time is left".to_owned())
+        } else {
+            let invocation = Invocation { now, nonce: &nonce };
+            let work = deliver(backend, jobs, queue, delivery, invocation);
+            in_time(work, time_left - TIME_TO_ANSWER).await
         };
-        (delivery, nonce, delivered)
+        if let Err(reason) = &delivered {
+            let receives = delivery.receives;
+            warn!(queue = queue.as_str(), delivery = delivery.id, reason, receives, "comes again");
+        }
+        (delivery, delivered)
     });
-    let outcomes: Vec<_> = stream::iter(work).buffer_unordered(AT_ONCE).collect().await;
+    let all: Vec<_> = stream::iter(work).buffer_unordered(AT_ONCE).collect().await;
     let mut answer = Answer { json: Value::Null, measures: Vec::new() };
     let mut failures = Vec::new();
-    for (delivery, nonce, delivered) in outcomes {
-        let Some(delivered) = delivered else {
-            failures.push(json!({ "itemIdentifier": delivery.id }));
-            continue;
-        };
-        answer.measures.extend(delivered.handled.iter().flat_map(|one| measures(one, &nonce)));
-        answer.measures.extend(delivered.rejected.map(|_| Measure::MessageRejected(queue)));
+    for (delivery, delivered) in all {
+        match delivered {
+            Ok(delivered) => answer.measures.extend(delivered.measures),
+            Err(_) => failures.push(json!({ "itemIdentifier": delivery.id })),
+        }
     }
     answer.json = json!({ "batchItemFailures": failures });
     answer
+}
+
+/// Lets one message neither panic nor take so long that its neighbours are lost with it: whatever
+/// it has done by then may be done again.
+async fn in_time(
+    work: impl Future<Output = Result<Delivered, PortError>>,
+    limit: SignedDuration,
+) -> Result<Delivered, String> {
+    let limit = Duration::try_from(limit).unwrap_or_default();
+    match tokio::time::timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(Ok(delivered))) => Ok(delivered),
+        Ok(Ok(Err(error))) => Err(error.to_string()),
+        Ok(Err(_)) => Err("it made the function panic".to_owned()),
+        Err(_) => Err("it took too long".to_owned()),
+    }
 }
 
 impl Handled {
@@ -277,6 +326,9 @@ impl Handled {
             Self::Recorded(Recorded::Changed(run)) => {
                 json!({ "recorded": "changed", "runId": run.id, "verdict": run.verdict() })
             }
+            Self::Recorded(Recorded::Repeated(run)) => {
+                json!({ "recorded": "repeated", "runId": run.id, "verdict": run.verdict() })
+            }
             Self::Recorded(Recorded::Ignored(_)) => json!({ "recorded": "known" }),
             Self::Recorded(Recorded::Foreign) => json!({ "recorded": "foreign" }),
             Self::Recorded(Recorded::UnknownRun) => json!({ "recorded": "unknownRun" }),
@@ -285,7 +337,7 @@ impl Handled {
     }
 }
 
-/// What CloudWatch shall know of it; `nonce` is the invocation's own.
+/// What CloudWatch shall know of it; `nonce` is the name it was handed over in.
 fn measures(handled: &Handled, nonce: &str) -> Vec<Measure> {
     match handled {
         Handled::Dispatched(dispatched) => dispatched

@@ -42,10 +42,11 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// What recording came to.
+    /// What recording came to. Repeated news of a run's end counts once more: the first time may
+    /// have failed after the verdict was saved, and then nothing was counted.
     pub fn of_recorded(recorded: &Recorded) -> Option<Self> {
         match recorded {
-            Recorded::Changed(run) => Some(Self::RunEnded {
+            Recorded::Changed(run) | Recorded::Repeated(run) => Some(Self::RunEnded {
                 job: run.job.clone(),
                 verdict: run.verdict()?,
                 start_latency: start_latency(run),

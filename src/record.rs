@@ -21,6 +21,8 @@ use crate::run::{Applied, Ending, Fact, Ignored, News, Run, Sighting, State, Ver
 pub enum Recorded {
     /// The run is another now.
     Changed(Box<Run>),
+    /// This very news had ended the present attempt before; what follows was done again.
+    Repeated(Box<Run>),
     /// The run knew.
     Ignored(Ignored),
     /// The task is not ours: another `startedBy`, namespace or cluster.
@@ -130,6 +132,9 @@ async fn settle<L: Ledger, E: Ecs, Q: Queue>(
         Updated::Left(run) => {
             if left.closed {
                 follow_up(backend, &run, attempt, now).await?;
+                if run.attempt() == attempt {
+                    return Ok(Recorded::Repeated(run));
+                }
             }
             Ok(left.recorded)
         }

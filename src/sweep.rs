@@ -5,17 +5,23 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::backend::{Backend, PortError};
-use crate::ecs::{Described, Ecs};
-use crate::event::{LastStatus, Observed, TaskState};
+use crate::ecs::Ecs;
+use crate::identity::{JobName, RunId};
 use crate::jobs::Jobs;
-use crate::ledger::{self, Filter, Ledger};
+use crate::ledger::{self, Filter, Ledger, LedgerError};
 use crate::policy::{self, Step};
-use crate::queue::{Message, Queue};
+use crate::queue::Queue;
 use crate::record::wake_waiters;
-use crate::run::{News, Run, Sighting, State, StopCause};
+use crate::run::Run;
+
+mod tasks;
+mod troubles;
+
+use tasks::watch;
+use troubles::Troubles;
 
 /// Runs looked at in one sweep, at most.
 const DUE_MAX: usize = 500;
@@ -44,17 +50,42 @@ pub async fn sweep<L: Ledger, E: Ecs, Q: Queue>(
     jobs: &Jobs,
     now: Timestamp,
 ) -> Result<Swept, PortError> {
+    let (mut swept, mut troubles) = (Swept::default(), Troubles::default());
     let due = backend.ledger.due(now, DUE_MAX).await?;
-    let mut runs = backend.ledger.load_all(&due).await?;
+    let mut runs = load_due(&backend.ledger, &due, &mut troubles).await?;
     // The list is a hint: what counts is the run itself.
     runs.retain(|run| run.due.is_some_and(|due| due <= now));
-    let mut swept = visit(backend, runs, now).await?;
-    free_slots(backend, jobs, &mut swept).await?;
+    visit_each(backend, runs, now, &mut swept, &mut troubles).await;
+    for job in jobs.iter().filter(|job| job.policy.concurrency.is_some()) {
+        if let Err(error) = free_slots(backend, &job.name, &mut swept).await {
+            troubles.note(error);
+        }
+    }
     if swept != Swept::default() {
         let Swept { due, reminded, told, stopped, freed } = swept;
         info!(due, reminded, told, stopped, freed, "swept");
     }
-    Ok(swept)
+    troubles.none_or_first().map(|()| swept)
+}
+
+/// Loads them together, or, where one of them cannot be read, each by itself.
+async fn load_due(
+    ledger: &impl Ledger,
+    due: &[RunId],
+    troubles: &mut Troubles,
+) -> Result<Vec<Run>, LedgerError> {
+    match ledger.load_all(due).await {
+        Err(LedgerError::Unusable(_)) => {}
+        loaded => return loaded,
+    }
+    let mut runs = Vec::new();
+    for id in due {
+        match ledger.load(id).await {
+            Ok(run) => runs.extend(run),
+            Err(error) => troubles.note(error.into()),
+        }
+    }
+    Ok(runs)
 }
 
 /// Looks at these runs, whether their time has come or not.
@@ -63,136 +94,54 @@ pub async fn visit<L: Ledger, E: Ecs, Q: Queue>(
     runs: Vec<Run>,
     now: Timestamp,
 ) -> Result<Swept, PortError> {
-    let mut swept = Swept { due: runs.len(), ..Swept::default() };
+    let (mut swept, mut troubles) = (Swept::default(), Troubles::default());
+    visit_each(backend, runs, now, &mut swept, &mut troubles).await;
+    troubles.none_or_first().map(|()| swept)
+}
+
+async fn visit_each<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    runs: Vec<Run>,
+    now: Timestamp,
+    swept: &mut Swept,
+    troubles: &mut Troubles,
+) {
+    swept.due += runs.len();
     let mut tasks: BTreeMap<String, Vec<Run>> = BTreeMap::new();
     for run in runs {
-        match policy::next(&run, &backend.timing, now) {
-            Step::Watch | Step::Stop(_) => {
-                if let Some(request) = run.request() {
-                    tasks.entry(request.cluster.clone()).or_default().push(run);
-                }
+        match (policy::next(&run, &backend.timing, now), run.request()) {
+            (Step::Watch | Step::Stop(_), Some(request)) => {
+                tasks.entry(request.cluster.clone()).or_default().push(run);
             }
-            Step::Launch | Step::Repeat | Step::Look { .. } | Step::Tell(..) => {
-                backend.remind(&run, SignedDuration::ZERO).await?;
-                swept.reminded += 1;
-                move_alarm(backend, run, now).await?;
+            (step, _) => {
+                let moved = pass_on(backend, run, &step, now, swept).await;
+                moved.unwrap_or_else(|error| troubles.note(error));
             }
-            Step::Rest | Step::Done => move_alarm(backend, run, now).await?,
         }
     }
     for (cluster, runs) in tasks {
         for runs in runs.chunks(DESCRIBE_MAX) {
-            watch(backend, &cluster, runs, now, &mut swept).await?;
+            watch(backend, &cluster, runs, now, swept, troubles).await;
         }
     }
-    Ok(swept)
 }
 
-/// Asks ECS where the tasks of these runs stand, and acts on it.
-async fn watch<L: Ledger, E: Ecs, Q: Queue>(
+/// Reminds dispatch of a run without a task, if there is something to do.
+async fn pass_on<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
-    cluster: &str,
-    runs: &[Run],
+    run: Run,
+    step: &Step,
     now: Timestamp,
     swept: &mut Swept,
 ) -> Result<(), PortError> {
-    let arns: Vec<String> = runs.iter().filter_map(Run::living_task).map(str::to_owned).collect();
-    let described = backend.ecs.describe(cluster, &arns).await?;
-    for run in runs {
-        let is_its = |described: &&Described| match described {
-            Described::Task(state) => Some(state.task_arn.as_str()) == run.living_task(),
-            Described::Missing(task) => Some(task.as_str()) == run.living_task(),
-        };
-        match described.iter().find(is_its) {
-            Some(Described::Task(state)) => examine(backend, run, state, now, swept).await?,
-            Some(Described::Missing(_)) => miss(backend, run, now, swept).await?,
-            // Not in the answer: it will be next time.
-            None => {}
+    match step {
+        Step::Launch | Step::Repeat | Step::Look { .. } | Step::Tell(..) => {
+            backend.remind(&run, SignedDuration::ZERO).await?;
+            swept.reminded += 1;
         }
-        // `stop` may have saved it: the alarm is moved on what is stored.
-        if let Some(stored) = backend.ledger.load(&run.id).await? {
-            move_alarm(backend, stored, now).await?;
-        }
+        Step::Rest | Step::Done | Step::Watch | Step::Stop(_) => {}
     }
-    Ok(())
-}
-
-/// Passes on what record has not heard, or stops the task if its time is over.
-async fn examine<L: Ledger, E: Ecs, Q: Queue>(
-    backend: &Backend<L, E, Q>,
-    run: &Run,
-    state: &TaskState,
-    now: Timestamp,
-    swept: &mut Swept,
-) -> Result<(), PortError> {
-    if is_news(run, state) {
-        let message = Message::TaskState(Box::new(state.clone()), now);
-        backend.queue.send(&message, SignedDuration::ZERO).await?;
-        swept.told += 1;
-        if state.last_status == LastStatus::Stopped {
-            return Ok(());
-        }
-    }
-    if let Step::Stop(cause) = policy::next(run, &backend.timing, now)
-        && !started_meanwhile(run, cause, state)
-    {
-        stop(backend, run, cause, now).await?;
-        swept.stopped += 1;
-    }
-    Ok(())
-}
-
-/// The start limit is over, but ECS says that the task runs: only the news was late.
-fn started_meanwhile(run: &Run, cause: StopCause, state: &TaskState) -> bool {
-    cause == StopCause::StartTimeout
-        && run.stop.is_none()
-        && state.last_status == LastStatus::Running
-}
-
-fn is_news(run: &Run, state: &TaskState) -> bool {
-    let main = run.request().map(|request| request.container.as_str());
-    match (Sighting::of(state, main).map(|sighting| sighting.news), &run.state) {
-        (Some(News::Ended(_)), _) => true,
-        (Some(News::Running), State::Running { .. }) => false,
-        (Some(News::Running), _) => true,
-        (Some(News::Pending) | None, _) => false,
-    }
-}
-
-/// Stores why, then stops.
-async fn stop<L: Ledger, E: Ecs, Q: Queue>(
-    backend: &Backend<L, E, Q>,
-    run: &Run,
-    cause: StopCause,
-    now: Timestamp,
-) -> Result<(), PortError> {
-    let asked = crate::stop::ask_to_stop(backend, &run.id, cause, None, now).await?;
-    match (asked, run.living_task(), run.request()) {
-        // It was asked before: once more.
-        (None, Some(task), Some(request)) => {
-            Ok(backend.ecs.stop(&request.cluster, task, &cause.to_reason()).await?)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// ECS does not know the task: after a while nobody ever will.
-async fn miss<L: Ledger, E: Ecs, Q: Queue>(
-    backend: &Backend<L, E, Q>,
-    run: &Run,
-    now: Timestamp,
-    swept: &mut Swept,
-) -> Result<(), PortError> {
-    let launched_at = run.launch().map_or(run.created_at, |launch| launch.at);
-    if now.duration_since(launched_at) < backend.timing.missing_after {
-        return Ok(());
-    }
-    warn!(run = %run.id, job = %run.job, attempt = run.attempt(), "task is missing");
-    let reason = "ECS does not know its task any more and never told how it ended; look at its \
-                  log before you run the job again";
-    backend.tell(run, Observed::Lost, reason.to_owned()).await?;
-    swept.told += 1;
-    Ok(())
+    move_alarm(backend, run, now).await
 }
 
 /// Moves the run's alarm to its next time, if it has rung. Somebody else's change is left alone: it brought an
@@ -210,26 +159,20 @@ async fn move_alarm<L: Ledger, E: Ecs, Q: Queue>(
     Ok(())
 }
 
-/// Takes slots from attempts that are over, where somebody waits for one.
+/// Takes slots of a job from attempts that are over, where somebody waits for one.
 async fn free_slots<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
-    jobs: &Jobs,
+    job: &JobName,
     swept: &mut Swept,
 ) -> Result<(), PortError> {
-    for job in jobs.iter().filter(|job| job.policy.concurrency.is_some()) {
-        let waiting = Filter {
-            job: Some(job.name.clone()),
-            waiting_for_slot: true,
-            limit: 1,
-            ..Filter::default()
-        };
-        if backend.ledger.list(&waiting).await?.is_empty() {
-            continue;
-        }
-        let holders = backend.ledger.holders(&job.name).await?;
-        let freed = ledger::release_over(&backend.ledger, &holders).await?;
-        wake_waiters(backend, &job.name, freed).await?;
-        swept.freed += freed;
+    let waiting =
+        Filter { job: Some(job.clone()), waiting_for_slot: true, limit: 1, ..Filter::default() };
+    if backend.ledger.list(&waiting).await?.is_empty() {
+        return Ok(());
     }
+    let holders = backend.ledger.holders(job).await?;
+    let freed = ledger::release_over(&backend.ledger, &holders).await?;
+    wake_waiters(backend, job, freed).await?;
+    swept.freed += freed;
     Ok(())
 }

@@ -17,9 +17,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 use tracing::error;
+use uuid::Uuid;
 
-/// No message is begun when less than this is left of the invocation.
-const TIME_TO_END: SignedDuration = SignedDuration::from_secs(10);
 /// How long an invocation may take where the runtime does not say: the template's own timeout.
 const TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 /// Whose log it is: not this program's name, which the level set for longshore would not reach.
@@ -91,9 +90,10 @@ async fn respond(
 ) -> Result<Value, Failure> {
     let request = Request {
         id: &event.context.request_id,
+        nonce: &Uuid::new_v4().to_string(),
         payload: event.payload.get().as_bytes(),
         clock: Timestamp::now,
-        no_more_after: deadline(event.context.deadline, Timestamp::now()) - TIME_TO_END,
+        deadline: deadline(event.context.deadline, Timestamp::now()),
     };
     // Boxed: below it is a future for every call of every SDK.
     let answer = Box::pin(invoke(backend, &settings.jobs, settings.function, request)).await;

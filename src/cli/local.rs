@@ -89,7 +89,7 @@ impl Tally {
     /// Notes what became of a task state that stood at `place`.
     fn note_recorded(&mut self, recorded: &Recorded, place: &str) {
         let problem = match recorded {
-            Recorded::Changed(_) | Recorded::Ignored(_) => {
+            Recorded::Changed(_) | Recorded::Repeated(_) | Recorded::Ignored(_) => {
                 self.recorded += 1;
                 return;
             }

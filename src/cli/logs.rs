@@ -76,7 +76,7 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
     let local = match records {
         Records::Local(local) => local,
         #[cfg(feature = "aws")]
-        Records::Aws(_) => return Err(in_cloudwatch(&run, &task)),
+        Records::Aws { .. } => return Err(in_cloudwatch(&run, &task)),
     };
     let mut tail = Tail::new(local.log_file(&task));
     match (common.output, arguments.follow) {

@@ -5,11 +5,11 @@ use super::output::printable;
 use super::{Common, LedgerPath};
 use crate::ecs::local::Runtime;
 use crate::jobs::Jobs;
-use crate::ledger::{Filter, LedgerError};
+use crate::ledger::Filter;
 use crate::local::{Local, Settings, default_ledger};
 use crate::run::Run;
 #[cfg(feature = "aws")]
-use crate::{cli::jobs_file, cloud::Cloud};
+use crate::{cli::jobs_file, cloud::Cloud, identity::RunId};
 
 /// Where longshore runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -26,7 +26,12 @@ pub(super) enum Records {
     Local(Local),
     /// An account's.
     #[cfg(feature = "aws")]
-    Aws(Cloud),
+    Aws {
+        /// The installation.
+        cloud: Cloud,
+        /// Whether there is a jobs.yaml that says which jobs it has.
+        knows_jobs: bool,
+    },
 }
 
 impl Records {
@@ -39,11 +44,23 @@ impl Records {
     }
 
     /// Runs that meet the filter.
-    pub(super) async fn list(&self, filter: &Filter) -> Result<Vec<Run>, LedgerError> {
+    pub(super) async fn list(&self, filter: &Filter) -> Result<Vec<Run>, Failure> {
         match self {
-            Self::Local(local) => local.list(filter).await,
+            Self::Local(local) => Ok(local.list(filter).await?),
             #[cfg(feature = "aws")]
-            Self::Aws(cloud) => cloud.list(filter).await,
+            Self::Aws { cloud, knows_jobs } => {
+                let names_run = |prefix: &String| prefix.parse::<RunId>().is_ok();
+                let names_job =
+                    filter.job.is_some() || filter.id_prefix.as_ref().is_some_and(names_run);
+                if !knows_jobs && !names_job {
+                    return Err(Failure::environment(
+                        "the account's runs are found by job, and there is no jobs.yaml that names \
+                         them: go to the folder that has one, name it with --jobs, or name a job or \
+                         a whole run id",
+                    ));
+                }
+                Ok(cloud.list(filter).await?)
+            }
         }
     }
 
@@ -98,9 +115,10 @@ async fn open_local(common: &Common, ledger: &LedgerPath) -> Result<Local, Failu
 
 #[cfg(feature = "aws")]
 async fn open_aws(common: &Common) -> Result<Records, Failure> {
-    // Without jobs.yaml there is still every run that is asked for by job or id.
-    let jobs = if common.jobs.exists() { jobs_file::load(&common.jobs)? } else { Jobs::default() };
-    Ok(Records::Aws(Cloud::connect(common.namespace.clone(), &jobs).await))
+    let knows_jobs = common.jobs.exists();
+    let jobs = if knows_jobs { jobs_file::load(&common.jobs)? } else { Jobs::default() };
+    let cloud = Cloud::connect(common.namespace.clone(), &jobs).await;
+    Ok(Records::Aws { cloud, knows_jobs })
 }
 
 #[cfg(not(feature = "aws"))]

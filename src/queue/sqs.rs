@@ -6,7 +6,6 @@ use aws_config::SdkConfig;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_sqs::types::MessageAttributeValue;
-use futures_util::future::try_join3;
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -54,15 +53,14 @@ pub struct SqsQueue {
 }
 
 impl Queues {
-    /// Those of an installation, found by their names.
-    pub async fn find(config: &SdkConfig, namespace: &Namespace) -> Result<Self, QueueError> {
+    /// The events queue of an installation, found by its name.
+    pub async fn find_events(
+        config: &SdkConfig,
+        namespace: &Namespace,
+    ) -> Result<Self, QueueError> {
         let sqs = aws_sdk_sqs::Client::new(config);
-        let find = |queue: QueueName| url_of(&sqs, format!("{namespace}-{}", queue.as_str()));
-        let (events, states, reject) =
-            try_join3(find(QueueName::Events), find(QueueName::States), find(QueueName::Reject))
-                .await?;
-        let bus = Some(namespace.to_string());
-        Ok(Self { events: Some(events), states: Some(states), reject: Some(reject), bus })
+        let events = url_of(&sqs, format!("{namespace}-{}", QueueName::Events.as_str())).await?;
+        Ok(Self { events: Some(events), ..Self::default() })
     }
 
     fn url(&self, queue: QueueName) -> Result<&str, QueueError> {

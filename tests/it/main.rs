@@ -18,6 +18,7 @@ mod functions;
 #[cfg(feature = "aws")]
 mod installation;
 mod interrupt;
+mod invocations;
 mod local;
 mod logging;
 #[cfg(feature = "aws")]

@@ -25,7 +25,7 @@ type Posted = Result<Value, Value>;
 
 /// A function that runs, and its Runtime API.
 pub(crate) struct Running {
-    child: Child,
+    pub(crate) child: Child,
     payloads: mpsc::UnboundedSender<String>,
     answers: mpsc::UnboundedReceiver<Posted>,
     polls: mpsc::UnboundedReceiver<Instant>,
@@ -75,11 +75,6 @@ impl Running {
             Ok(Some(at)) => at,
             Ok(None) | Err(_) => panic!("it never polled: {}", self.end().1),
         }
-    }
-
-    /// Its process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// Ends the function and returns what it printed: metrics and logs.

@@ -35,11 +35,16 @@ impl Sqs {
         let config = moto::connect().await;
         let client = aws_sdk_sqs::Client::new(&config);
         let namespace: Namespace = moto::fresh("n")[..20].parse().unwrap();
-        for end in ["events", "states", "reject"] {
-            client.create_queue().queue_name(format!("{namespace}-{end}")).send().await.unwrap();
+        let mut urls = Vec::new();
+        for end in ["states", "reject", "events"] {
+            let queue = client.create_queue().queue_name(format!("{namespace}-{end}"));
+            urls.push(queue.send().await.unwrap().queue_url);
         }
         let ears = hear(&config, &client, &namespace).await;
-        let queues = Queues::find(&config, &namespace).await.unwrap();
+        let found = Queues::find_events(&config, &namespace).await.unwrap();
+        assert_eq!(found.events, urls[2]);
+        let [states, reject] = [urls[0].clone(), urls[1].clone()];
+        let queues = Queues { states, reject, bus: Some(namespace.to_string()), ..found };
         let proxy = Proxy::start().await;
         let queue = SqsQueue::new(&moto::connect_to(proxy.endpoint()).await, queues.clone());
         Self { queue, queues, namespace, ears, client, proxy }
@@ -174,7 +179,7 @@ async fn a_place_that_is_not_set_is_named_by_its_setting() {
 async fn a_place_that_is_not_there_or_closed_is_named() {
     let sqs = Sqs::fresh().await;
     let nobody: Namespace = "nobody".parse().unwrap();
-    let error = Queues::find(&moto::connect().await, &nobody).await.unwrap_err().to_string();
+    let error = Queues::find_events(&moto::connect().await, &nobody).await.unwrap_err().to_string();
     assert!(error.contains("there is no queue `nobody-"), "{error}");
     let denied = json!({ "__type": "com.amazonaws.sqs#AccessDenied", "message": "so it says" });
     sqs.proxy.next("SendMessage", Fault::Answer(403, denied.to_string()));

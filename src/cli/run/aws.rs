@@ -13,12 +13,17 @@ use crate::cloud::Cloud;
 use crate::event::{Event, Manual};
 use crate::identity::RunId;
 use crate::jobs::Jobs;
+use crate::ledger::LedgerError;
 use crate::run::Run;
 
 /// How often a run is looked at while it is waited for.
 const LOOK: Duration = Duration::from_secs(1);
-/// After this long without a claim, a person should look at the queue.
+/// After this long without a claim, a person should look at the queues.
 const CLAIM_EXPECTED: Duration = Duration::from_secs(30);
+/// After this long it is no use to wait: an event that was rejected is never claimed.
+const CLAIM_LIMIT: Duration = Duration::from_secs(15 * 60);
+/// How long the ledger may be out of reach while a run is waited for.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 pub(super) async fn run(
     common: &Common,
@@ -45,29 +50,41 @@ pub(super) async fn run(
 /// Tells what happens until the run has ended.
 async fn follow(common: &Common, cloud: &Cloud, id: &RunId) -> Result<Exit, Failure> {
     let begun = Instant::now();
+    let mut reached = Instant::now();
     let mut told = 0;
     let mut warned = false;
     loop {
-        match cloud.load(id).await? {
-            Some(run) => {
+        match cloud.load(id).await {
+            Ok(Some(run)) => {
+                reached = Instant::now();
                 told = tell_news(common, &run, told)?;
                 if run.verdict().is_some() {
                     end(common, &run)?;
                     return Ok(Exit::of(&run));
                 }
             }
-            None if begun.elapsed() > CLAIM_EXPECTED && !warned => {
-                warned = true;
-                output::print_aside(&format!(
-                    "{id} is not claimed yet: look at the age of the messages in {}-events, and \
-                     at the log of {}-dispatch\n",
-                    common.namespace, common.namespace
-                ));
+            Ok(None) if begun.elapsed() > CLAIM_LIMIT => {
+                return Err(Failure::environment(unclaimed(common, id)));
             }
-            None => {}
+            Ok(None) if begun.elapsed() > CLAIM_EXPECTED && !warned => {
+                warned = true;
+                output::print_aside(&format!("{}\n", unclaimed(common, id)));
+            }
+            Ok(None) => {}
+            // A run may take hours: one that cannot be looked at for a while goes on all the same.
+            Err(LedgerError::Unavailable(_)) if reached.elapsed() < PATIENCE => {}
+            Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+fn unclaimed(common: &Common, id: &RunId) -> String {
+    let namespace = &common.namespace;
+    format!(
+        "{id} is not claimed yet: it waits in the queue {namespace}-events, was rejected into \
+         {namespace}-reject with a reason, or the log of {namespace}-dispatch tells more"
+    )
 }
 
 /// Prints the moments that are new, and says how many were told so far.

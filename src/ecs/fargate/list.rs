@@ -15,7 +15,9 @@ pub(super) async fn started_by(
     started_by: &str,
 ) -> Result<Vec<String>, EcsError> {
     let mut found: Vec<String> = Vec::new();
-    // In this order: a task that stops between the two is seen in the second.
+    // In this order: a task that stops between the two is seen in the second. The reference calls
+    // `startedBy` the only filter that may be used, and means family, service and instance by it:
+    // running tasks are listed so in the field. That stopped ones are is not written anywhere.
     for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
         let mut tasks = client
             .list_tasks()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
+use tracing::error;
 
 use super::item::{self, Item};
 use super::merge::Merge;
@@ -26,10 +27,17 @@ pub(super) async fn due(
 
 /// The runs with these ids, in their order; those that are not there are left out.
 pub(super) async fn load_all(table: &Table, ids: &[RunId]) -> Result<Vec<Run>, LedgerError> {
+    read_all(table, ids).await?.into_iter().collect()
+}
+
+async fn read_all(
+    table: &Table,
+    ids: &[RunId],
+) -> Result<Vec<Result<Run, LedgerError>>, LedgerError> {
     let items = table.get_all(ids.iter().map(item::run_key).collect()).await?;
     let items: HashMap<&str, &Item> = items.iter().map(|item| (item::pk(item), item)).collect();
     let found = ids.iter().filter_map(|id| items.get(item::run_key(id).as_str()));
-    found.map(|item| item::to_run(item)).collect()
+    Ok(found.map(|item| item::to_run(item)).collect())
 }
 
 /// Runs that meet the filter. Of jobs that are not in `jobs`, those which the filter names.
@@ -63,8 +71,14 @@ pub(super) async fn list(
             break;
         }
         let ids = hits.into_iter().map(|hit| hit.id).filter(|id| seen.insert(id.clone()));
-        let found = load_all(table, &ids.collect::<Vec<RunId>>()).await?;
-        runs.extend(found.into_iter().filter(|run| filter.admits(run)));
+        for found in read_all(table, &ids.collect::<Vec<RunId>>()).await? {
+            match found {
+                Ok(run) if filter.admits(&run) => runs.push(run),
+                Ok(_) => {}
+                // A list is a hint: one run that cannot be read must not hide all the others.
+                Err(error) => error!(%error, "left out of a list"),
+            }
+        }
     }
     Ok(ordered(runs, filter))
 }
