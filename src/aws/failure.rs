@@ -115,7 +115,7 @@ fn kind_of(status: u16, code: &str) -> FailureKind {
 }
 
 /// An error and what caused it. Never its debug form, which holds the answer's body.
-fn causes(error: &dyn Error) -> String {
+pub(crate) fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -5,6 +5,7 @@ use std::error::Error;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use super::table::Table;
+use crate::aws::failure::causes;
 use crate::ledger::LedgerError;
 
 impl Table {
@@ -52,16 +53,4 @@ impl Table {
     pub(super) fn malformed(&self, error: &impl Error) -> LedgerError {
         LedgerError::Unusable(format!("table `{}`: {error}", self.name()))
     }
-}
-
-/// An error that DynamoDB did not answer with, down to its first cause.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text.push_str(": ");
-        text.push_str(&deeper.to_string());
-        cause = deeper.source();
-    }
-    text
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
+use crate::aws::failure::causes;
 use crate::queue::QueueError;
 
 /// The queue's error for one of AWS's about `place`, after the SDK tried again where that may
@@ -26,16 +27,4 @@ where
         "" => format!("{place}: {}", causes(error)),
         code => format!("{place}: {code}: {said}"),
     })
-}
-
-/// An error that AWS did not answer with, down to its first cause.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text.push_str(": ");
-        text.push_str(&deeper.to_string());
-        cause = deeper.source();
-    }
-    text
 }
