@@ -21,7 +21,8 @@ $(MOTO): tests/moto/requirements.txt
 
 # Holds the dispatch function against a bare one: start, first and warm invocation, memory.
 bench:
-	cargo build --locked --release --bin lambda --example bare
+	cargo build --locked --release --bin lambda
+	cargo build --locked --release --manifest-path benches/bare/Cargo.toml --target-dir target/bare
 	cargo bench --locked --no-default-features --bench functions
 
 # What must hold before a commit, beside the tests.

@@ -1,7 +1,7 @@
 //! The dispatch function held against a bare one built the same way: start, first and warm
 //! invocation, peak memory. Runtime API and AWS are on loopback, so what is measured is ours.
 
-#![expect(clippy::expect_used, reason = "a benchmark may fail by panic")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a benchmark may fail by panic")]
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ async fn run() {
     let folder = tempfile::tempdir().expect("a folder");
     let jobs = folder.path().join("jobs.yaml");
     std::fs::write(&jobs, JOBS).expect("jobs.yaml");
-    let (dispatch, bare) = (built("lambda"), built("examples/bare"));
+    let (dispatch, bare) = (built("lambda"), built("bare/release/bare"));
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..STARTS {
         // In turn, so that a machine that slows down slows both.
@@ -85,12 +85,15 @@ fn median(figures: impl Iterator<Item = f64>) -> f64 {
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// What `cargo build --release` has put beside the benchmarks.
+/// A program that `make bench` has built below the folder of this one.
 fn built(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("our own path");
-    let program = own.ancestors().nth(2).expect("the profile's folder").join(name);
-    assert!(program.exists(), "{} is not built: `make bench` builds it", program.display());
-    program
+    let release = own.ancestors().nth(2).expect("the profile's folder");
+    let places = [release.join(name), release.with_file_name(name)];
+    match places.into_iter().find(|place| place.exists()) {
+        Some(program) => program,
+        None => panic!("{name} is not built: `make bench` builds it"),
+    }
 }
 
 fn function(program: &Path, aws: &str, jobs: &Path) -> Command {
