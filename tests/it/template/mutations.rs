@@ -214,6 +214,30 @@ fn weakenings() -> Vec<Weakening> {
             json!("ecs:*"),
         ),
         (
+            "security_groups_are_made_in_the_jobs_vpc_only",
+            Triggers,
+            at("MarkSecurityGroups", ""),
+            Value::Null,
+        ),
+        (
+            "security_groups_are_made_in_the_jobs_vpc_only",
+            Triggers,
+            at("MarkSecurityGroups", "/Condition/ArnEquals"),
+            Value::Null,
+        ),
+        (
+            "security_groups_are_made_in_the_jobs_vpc_only",
+            Triggers,
+            at("MarkSecurityGroups", "/Condition/StringEquals"),
+            Value::Null,
+        ),
+        (
+            "security_groups_are_made_in_the_jobs_vpc_only",
+            Triggers,
+            at("MarkSecurityGroups", "/Condition/ForAllValues:StringEquals"),
+            Value::Null,
+        ),
+        (
             "no_role_is_allowed_a_whole_service",
             Triggers,
             at("StopTasks", "/Action"),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use longshore::network::{EGRESS_FINISHED, EGRESS_TAG, EGRESS_UNFINISHED};
 use serde_json::{Value, json};
 
 use super::account::{ACCOUNT, Account, REGION, list, texts};
@@ -283,15 +284,25 @@ pub(super) fn security_groups_are_made_in_the_jobs_vpc_only(deployed: &Deployed)
     let in_vpc = json!({ "ArnEquals": { "ec2:Vpc": [vpc] } });
     let at_creation = json!({ "StringEquals": { "ec2:CreateAction": "CreateSecurityGroup" } });
     let mut complaints = Vec::new();
-    for (action, expected, condition) in [
-        ("ec2:CreateSecurityGroup", set(&[vpc.clone(), groups.clone()]), &Value::Null),
-        ("ec2:AuthorizeSecurityGroupEgress", set(std::slice::from_ref(&groups)), &in_vpc),
-        ("ec2:RevokeSecurityGroupEgress", set(std::slice::from_ref(&groups)), &in_vpc),
-        ("ec2:CreateTags", set(std::slice::from_ref(&groups)), &at_creation),
+    let groups_only = || set(std::slice::from_ref(&groups));
+    for (action, expected, allowed) in [
+        ("ec2:CreateSecurityGroup", set(&[vpc.clone(), groups.clone()]), vec![&Value::Null]),
+        ("ec2:AuthorizeSecurityGroupEgress", groups_only(), vec![&in_vpc]),
+        ("ec2:RevokeSecurityGroupEgress", groups_only(), vec![&in_vpc]),
+        ("ec2:CreateTags", groups_only(), vec![&at_creation, &finished]),
     ] {
         let found = allowing(account, "DispatchRole", action);
         let conditions: Vec<&Value> = found.iter().map(|one| &one["Condition"]).collect();
-        complaints.extend(same(action, conditions, vec![condition]));
+    // A group that exists: the key above is not there.
+    let finished = json!({
+        "ArnEquals": { "ec2:Vpc": [vpc] },
+        "StringEquals": {
+            (format!("aws:ResourceTag/{EGRESS_TAG}")): [EGRESS_UNFINISHED, EGRESS_FINISHED],
+            (format!("aws:RequestTag/{EGRESS_TAG}")): EGRESS_FINISHED,
+        },
+        "ForAllValues:StringEquals": { "aws:TagKeys": [EGRESS_TAG] },
+    });
+        complaints.extend(same(action, conditions, allowed));
         complaints.extend(same(action, resources(account, "DispatchRole", action), expected));
     }
     complaints
