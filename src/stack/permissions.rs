@@ -24,7 +24,7 @@ pub(super) fn policies(jobs: &Jobs, problems: &mut Vec<Problem>) -> [(String, Re
     check_size(&dispatch, problems);
     [
         ("DispatchPolicy".to_owned(), policy("dispatch", "DispatchRoleName", dispatch)),
-        ("SweepPolicy".to_owned(), policy("sweep", "SweepRoleName", needs.of_sweep())),
+        ("SweepPolicy".to_owned(), policy("sweep", "SweepRoleName", of_sweep())),
     ]
 }
 
@@ -82,11 +82,12 @@ impl Needs {
             "Sid": "FindTasks",
             "Effect": "Allow",
             "Action": "ecs:ListTasks",
-            // Its resource would be a container instance, which Fargate has not.
+            // Its resource would be a container instance, which Fargate has not. All clusters: a
+            // run keeps its own when its job moves.
             "Resource": "*",
-            "Condition": { "ArnEquals": { "ecs:cluster": self.cluster_arns() } },
+            "Condition": { "ArnLike": { "ecs:cluster": cluster_arn("*") } },
         }));
-        statements.push(self.on_tasks("StopTasks", &["ecs:StopTask"]));
+        statements.push(stop_tasks());
         statements.push(tag("TagTasks", self.task_arns(), "RunTask"));
         statements.push(json!({
             "Sid": "ReadTaskDefinitions",
@@ -118,10 +119,6 @@ impl Needs {
         statements
     }
 
-    fn of_sweep(&self) -> Vec<Value> {
-        vec![self.on_tasks("WatchTasks", &["ecs:DescribeTasks", "ecs:StopTask"])]
-    }
-
     /// A task definition runs in the clusters of its jobs, and may be entered only if they say so.
     fn run_task(&self) -> Vec<Value> {
         let mut statements = Vec::new();
@@ -143,23 +140,37 @@ impl Needs {
         statements
     }
 
-    fn on_tasks(&self, sid: &str, actions: &[&str]) -> Value {
-        json!({
-            "Sid": sid,
-            "Effect": "Allow",
-            "Action": actions,
-            "Resource": self.task_arns(),
-            "Condition": { "ArnEquals": { "ecs:cluster": self.cluster_arns() } },
-        })
-    }
-
     fn task_arns(&self) -> Vec<Value> {
-        self.clusters.iter().map(|cluster| sub(format!("{ECS}task/{cluster}/*"))).collect()
+        self.clusters.iter().map(|cluster| task_arn(cluster)).collect()
     }
+}
 
-    fn cluster_arns(&self) -> Vec<Value> {
-        self.clusters.iter().map(|cluster| cluster_arn(cluster)).collect()
-    }
+/// Sweep looks at the tasks of open runs, whichever clusters jobs.yaml names by now.
+fn of_sweep() -> Vec<Value> {
+    vec![
+        json!({
+            "Sid": "LookAtTasks",
+            "Effect": "Allow",
+            "Action": "ecs:DescribeTasks",
+            // No condition on tags: a task that ECS has forgotten has none, and one of these would
+            // turn the answer about all of them into a denial.
+            "Resource": task_arn("*"),
+        }),
+        stop_tasks(),
+    ]
+}
+
+/// Leave to stop what longshore started, in any cluster, and nothing else. The tag is on every task
+/// from RunTask on, and dispatch may put it on nothing that exists
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/control-access-with-tags.html>).
+fn stop_tasks() -> Value {
+    json!({
+        "Sid": "StopTasks",
+        "Effect": "Allow",
+        "Action": "ecs:StopTask",
+        "Resource": task_arn("*"),
+        "Condition": { "Null": { "aws:ResourceTag/longshore:job": "false" } },
+    })
 }
 
 /// Leave to tag what is being made, and nothing that exists.
@@ -171,6 +182,10 @@ fn tag(sid: &str, resources: Vec<Value>, made_by: &str) -> Value {
         "Resource": resources,
         "Condition": { "StringEquals": { "ecs:CreateAction": made_by } },
     })
+}
+
+fn task_arn(cluster: &str) -> Value {
+    sub(format!("{ECS}task/{cluster}/*"))
 }
 
 fn cluster_arn(cluster: &str) -> Value {

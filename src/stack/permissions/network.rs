@@ -42,11 +42,18 @@ fn vpc_to_make_a_group_in(network: &Network) -> Option<&str> {
     network.vpc.as_deref().filter(|_| makes)
 }
 
-/// A group is made in these VPCs only, and its rules out of it are set there only.
-fn make_groups(vpcs: &BTreeSet<&str>) -> [Value; 3] {
+/// A group is made in these VPCs only, its rules out of it are set there only, and of the groups
+/// that exist only those that longshore made are marked, with its own mark.
+///
+/// `ec2:Vpc` belongs to a group that exists: EC2 knows no such key for the group that it is asked to
+/// make, which is held by the VPC beside it. `ec2:CreateAction` is there only when tags ride on the
+/// call that makes the group
+/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>).
+fn make_groups(vpcs: &BTreeSet<&str>) -> [Value; 4] {
     let groups = || sub(format!("{EC2}security-group/*"));
     let vpcs: Vec<Value> = vpcs.iter().map(|vpc| sub(format!("{EC2}vpc/{vpc}"))).collect();
     let resources: Vec<Value> = vpcs.iter().cloned().chain([groups()]).collect();
+    let in_vpcs = json!({ "ec2:Vpc": vpcs });
     [
         json!({
             "Sid": "MakeSecurityGroups",
@@ -59,7 +66,7 @@ fn make_groups(vpcs: &BTreeSet<&str>) -> [Value; 3] {
             "Effect": "Allow",
             "Action": ["ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupEgress"],
             "Resource": groups(),
-            "Condition": { "ArnEquals": { "ec2:Vpc": vpcs } },
+            "Condition": { "ArnEquals": in_vpcs },
         }),
         json!({
             "Sid": "TagSecurityGroups",
@@ -67,6 +74,21 @@ fn make_groups(vpcs: &BTreeSet<&str>) -> [Value; 3] {
             "Action": "ec2:CreateTags",
             "Resource": groups(),
             "Condition": { "StringEquals": { "ec2:CreateAction": "CreateSecurityGroup" } },
+        }),
+        json!({
+            "Sid": "MarkSecurityGroups",
+            "Effect": "Allow",
+            "Action": "ec2:CreateTags",
+            "Resource": groups(),
+            "Condition": {
+                "ArnEquals": in_vpcs,
+                "StringEquals": {
+                    // Two may finish the same group: the second finds it marked.
+                    "aws:ResourceTag/longshore:egress": ["unfinished", "https-only"],
+                    "aws:RequestTag/longshore:egress": "https-only",
+                },
+                "ForAllValues:StringEquals": { "aws:TagKeys": ["longshore:egress"] },
+            },
         }),
     ]
 }

@@ -171,6 +171,19 @@ pub(super) fn one_sweep_at_a_time(deployed: &Deployed) -> Vec<String> {
     .collect()
 }
 
+/// Nobody keeps a copy of what does not come through a queue; the next sweep is sweep's.
+pub(super) fn what_fails_without_a_queue_is_a_dead_letter(deployed: &Deployed) -> Vec<String> {
+    let account = &deployed.plain;
+    per_function(deployed, |id, name, function| {
+        let expected = match name {
+            "dispatch" => json!({ "Type": "SQS", "Destination": account.arn("EventsDeadQueue") }),
+            "record" => json!({ "Type": "SQS", "Destination": account.arn("StatesDeadQueue") }),
+            _ => Value::Null,
+        };
+        vec![same(id, &function["EventInvokeConfig"]["DestinationConfig"]["OnFailure"], &expected)]
+    })
+}
+
 pub(super) fn the_table_is_billed_by_request(deployed: &Deployed) -> Vec<String> {
     let table = deployed.plain.properties("RunsTable");
     same("billing", &table["BillingMode"], &json!("PAY_PER_REQUEST")).into_iter().collect()

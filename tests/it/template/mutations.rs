@@ -147,21 +147,27 @@ fn weakenings() -> Vec<Weakening> {
             json!("*"),
         ),
         (
-            "tasks_are_found_and_stopped_in_the_jobs_clusters_only",
+            "tasks_are_found_in_any_cluster_and_only_ours_are_stopped",
             Triggers,
             at("FindTasks", "/Condition"),
             Value::Null,
         ),
         (
-            "tasks_are_found_and_stopped_in_the_jobs_clusters_only",
+            "tasks_are_found_in_any_cluster_and_only_ours_are_stopped",
             Triggers,
             at("StopTasks", "/Condition"),
             Value::Null,
         ),
         (
-            "tasks_are_found_and_stopped_in_the_jobs_clusters_only",
+            "tasks_are_found_in_any_cluster_and_only_ours_are_stopped",
             Triggers,
             "/Resources/SweepPolicy/Properties/PolicyDocument/Statement/0/Condition",
+            json!({ "Null": { "aws:ResourceTag/longshore:job": "false" } }),
+        ),
+        (
+            "tasks_are_found_in_any_cluster_and_only_ours_are_stopped",
+            Triggers,
+            "/Resources/SweepPolicy/Properties/PolicyDocument/Statement/1/Condition",
             Value::Null,
         ),
         ("only_what_is_being_made_is_tagged", Triggers, at("TagTasks", "/Condition"), Value::Null),
@@ -208,6 +214,30 @@ fn weakenings() -> Vec<Weakening> {
             Value::Null,
         ),
         (
+            "security_groups_are_made_in_the_jobs_vpc_only",
+            Triggers,
+            at("MarkSecurityGroups", ""),
+            Value::Null,
+        ),
+        (
+            "security_groups_are_made_in_the_jobs_vpc_only",
+            Triggers,
+            at("MarkSecurityGroups", "/Condition/ArnEquals"),
+            Value::Null,
+        ),
+        (
+            "security_groups_are_made_in_the_jobs_vpc_only",
+            Triggers,
+            at("MarkSecurityGroups", "/Condition/StringEquals"),
+            Value::Null,
+        ),
+        (
+            "security_groups_are_made_in_the_jobs_vpc_only",
+            Triggers,
+            at("MarkSecurityGroups", "/Condition/ForAllValues:StringEquals"),
+            Value::Null,
+        ),
+        (
             "no_role_is_allowed_a_whole_service",
             Triggers,
             at("StopTasks", "/Action"),
@@ -222,7 +252,7 @@ fn weakenings() -> Vec<Weakening> {
         (
             "each_role_is_allowed_what_its_function_calls_and_no_more",
             Triggers,
-            at("StopTasks", "/Action/-"),
+            at("StopTasks", "/Action"),
             json!("ecs:UpdateService"),
         ),
         (
@@ -299,6 +329,8 @@ fn of_template() -> Vec<Weakening> {
         ("logs_are_kept_for_a_limited_time", Template, "/Resources/RecordLogs/Properties/LogGroupName", json!("/aws/lambda/other")),
         ("one_sweep_at_a_time", Template, "/Resources/SweepFunction/Properties/ReservedConcurrentExecutions", Value::Null),
         ("one_sweep_at_a_time", Template, "/Resources/SweepFunction/Properties/EventInvokeConfig", Value::Null),
+        ("what_fails_without_a_queue_is_a_dead_letter", Template, "/Resources/DispatchFunction/Properties/EventInvokeConfig", Value::Null),
+        ("what_fails_without_a_queue_is_a_dead_letter", Template, "/Resources/RecordFunction/Properties/EventInvokeConfig/DestinationConfig/OnFailure", Value::Null),
         ("the_table_is_billed_by_request", Template, "/Resources/RunsTable/Properties/BillingMode", json!("PROVISIONED")),
         ("the_table_outlives_mistakes", Template, "/Resources/RunsTable/DeletionPolicy", Value::Null),
         ("the_table_outlives_mistakes", Template, "/Resources/RunsTable/UpdateReplacePolicy", Value::Null),
@@ -314,6 +346,7 @@ fn of_template() -> Vec<Weakening> {
         ("a_key_of_ones_own_protects_everything", Template, "/Resources/KeyPolicy", Value::Null),
         ("each_role_is_allowed_what_its_function_calls_and_no_more", Template, at("/1/Resource/-"), json!("arn:aws:sqs:eu-west-1:123456789012:other")),
         ("each_role_is_allowed_what_its_function_calls_and_no_more", Template, at("/2/Action/-"), json!("dynamodb:DescribeTable")),
+        ("each_role_is_allowed_what_its_function_calls_and_no_more", Template, at("/2/Action/-"), json!("dynamodb:PutItem")),
         ("each_role_is_allowed_what_its_function_calls_and_no_more", Template, at("/3/Resource"), json!("*")),
         ("no_role_is_allowed_a_whole_service", Template, at("/2/Action/-"), json!("dynamodb:Scan")),
         ("no_role_is_allowed_a_whole_service", Template, at("/2/Action/-"), json!("dynamodb:DeleteItem")),
@@ -332,15 +365,29 @@ fn of_template() -> Vec<Weakening> {
         ("refused_launches_lost_states_and_old_events_ring", Template, "/Resources/LaunchesRefusedAlarm/Properties/MetricName", json!("LaunchRefused")),
         ("every_function_s_errors_ring", Template, "/Resources/RecordErrorsAlarm/Properties/Statistic", json!("Average")),
         ("every_function_s_errors_ring", Template, "/Resources/SweepErrorsAlarm", Value::Null),
+        ("a_lost_run_and_a_second_task_ring", Template, "/Resources/RunsLostAlarm/Properties/Dimensions/1", Value::Null),
+        ("a_lost_run_and_a_second_task_ring", Template, "/Resources/SecondTasksAlarm", Value::Null),
+        ("failed_runs_ring_as_often_as_is_wanted", Template, "/Resources/RunsFailedAlarm/Properties/Threshold", json!(100)),
+        ("failed_runs_ring_as_often_as_is_wanted", Template, "/Resources/RunsFailedAlarm/Condition", Value::Null),
+        ("failed_runs_ring_as_often_as_is_wanted", Template, "/Parameters/FailedRunsAlarm/Default", json!(0)),
         ("alarms_go_to_the_topic", Template, "/Resources/SweepAlarm/Properties/AlarmActions", Value::Null),
         ("alarms_go_to_the_topic", Template, "/Resources/SweepAlarm/Properties/AlarmDescription", Value::Null),
         ("the_dashboard_shows_every_metric", Template, "/Resources/Dashboard/Properties/DashboardBody", json!("{\"widgets\": []}")),
+        ("the_dashboard_shows_this_installation_alone", Template, "/Resources/Dashboard/Properties/DashboardBody/Fn::Sub", json!(searching())),
         ("parameters_say_what_they_take", Template, "/Parameters/Namespace/AllowedPattern", Value::Null),
         ("parameters_say_what_they_take", Template, "/Parameters/KmsKeyArn/Description", Value::Null),
         ("parameters_say_what_they_take", Template, "/Metadata", Value::Null),
+        ("no_log_level_drops_metrics", Template, "/Parameters/LogLevel/AllowedValues/-", json!("WARN")),
         ("the_nested_stack_gets_every_parameter", Template, "/Resources/Triggers/Properties/Parameters/ScheduleGroup", Value::Null),
         ("the_nested_stack_gets_every_parameter", Template, "/Resources/Triggers/Properties/TemplateURL", json!("other.yaml")),
     ]
+}
+
+/// The dashboard with a search in it, where another installation's runs would be found too.
+fn searching() -> String {
+    let body = files().template["Resources"]["Dashboard"]["Properties"]["DashboardBody"].take();
+    let ours = "WHERE \\\"Namespace\\\" = '${Namespace}' AND";
+    body["Fn::Sub"].as_str().unwrap().replace(ours, "WHERE")
 }
 
 /// Puts a value at a place, or takes away what is there; `-` is behind the end of a list.

@@ -44,6 +44,13 @@ pub(super) fn parameters_say_what_they_take(deployed: &Deployed) -> Vec<String> 
     complaints.into_iter().flatten().collect()
 }
 
+/// To Lambda, a line of metrics is one of INFO: at a level above it there would be no metrics.
+pub(super) fn no_log_level_drops_metrics(deployed: &Deployed) -> Vec<String> {
+    let levels = &deployed.files.template["Parameters"]["LogLevel"]["AllowedValues"];
+    let levels: BTreeSet<_> = list(levels).iter().filter_map(Value::as_str).collect();
+    same("levels", levels, BTreeSet::from(["TRACE", "DEBUG", "INFO"])).into_iter().collect()
+}
+
 pub(super) fn the_nested_stack_gets_every_parameter(deployed: &Deployed) -> Vec<String> {
     let nested = deployed.plain.properties("Triggers");
     let declared = keys(&deployed.files.triggers["Parameters"]);

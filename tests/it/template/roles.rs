@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use longshore::network::{EGRESS_FINISHED, EGRESS_TAG, EGRESS_UNFINISHED};
 use serde_json::{Value, json};
 
 use super::account::{ACCOUNT, Account, REGION, list, texts};
@@ -45,7 +46,6 @@ const CALLS: [(&str, &[&str]); 3] = [
         &[
             "dynamodb:BatchGetItem",
             "dynamodb:GetItem",
-            "dynamodb:PutItem",
             "dynamodb:Query",
             "dynamodb:UpdateItem",
             "events:PutEvents",
@@ -64,7 +64,6 @@ const CALLS: [(&str, &[&str]); 3] = [
         &[
             "dynamodb:BatchGetItem",
             "dynamodb:GetItem",
-            "dynamodb:PutItem",
             "dynamodb:Query",
             "dynamodb:UpdateItem",
             "ecs:DescribeTasks",
@@ -125,8 +124,16 @@ pub(super) fn each_role_is_allowed_what_its_function_calls_and_no_more(
     for (role, action, expected) in [
         ("DispatchRole", "sqs:ReceiveMessage", queues(&["EventsQueue"])),
         ("RecordRole", "sqs:ReceiveMessage", queues(&["StatesQueue"])),
-        ("DispatchRole", "sqs:SendMessage", queues(&["EventsQueue", "StatesQueue", "RejectQueue"])),
-        ("RecordRole", "sqs:SendMessage", queues(&["EventsQueue", "RejectQueue"])),
+        (
+            "DispatchRole",
+            "sqs:SendMessage",
+            queues(&["EventsQueue", "StatesQueue", "RejectQueue", "EventsDeadQueue"]),
+        ),
+        (
+            "RecordRole",
+            "sqs:SendMessage",
+            queues(&["EventsQueue", "RejectQueue", "StatesDeadQueue"]),
+        ),
         ("SweepRole", "sqs:SendMessage", queues(&["EventsQueue", "StatesQueue"])),
         ("SchedulerRole", "sqs:SendMessage", queues(&["EventsQueue", "EventsDeadQueue"])),
         ("DispatchRole", "dynamodb:Query", BTreeSet::from([index("job")])),
@@ -218,21 +225,24 @@ pub(super) fn tasks_are_started_in_their_cluster_and_cannot_be_entered(
     complaints
 }
 
-pub(super) fn tasks_are_found_and_stopped_in_the_jobs_clusters_only(
+/// A run keeps the cluster it began in when its job moves to another.
+pub(super) fn tasks_are_found_in_any_cluster_and_only_ours_are_stopped(
     deployed: &Deployed,
 ) -> Vec<String> {
     let account = &deployed.plain;
-    let condition = json!({ "ArnEquals": { "ecs:cluster": [ecs("cluster/batch")] } });
+    let any_cluster = json!({ "ArnLike": { "ecs:cluster": ecs("cluster/*") } });
+    let ours = json!({ "Null": { "aws:ResourceTag/longshore:job": "false" } });
     let mut complaints = Vec::new();
-    for (role, action, resource) in [
-        ("DispatchRole", "ecs:ListTasks", "*".to_owned()),
-        ("DispatchRole", "ecs:StopTask", ecs("task/batch/*")),
-        ("SweepRole", "ecs:StopTask", ecs("task/batch/*")),
-        ("SweepRole", "ecs:DescribeTasks", ecs("task/batch/*")),
+    for (role, action, resource, condition) in [
+        ("DispatchRole", "ecs:ListTasks", "*".to_owned(), &any_cluster),
+        ("DispatchRole", "ecs:StopTask", ecs("task/*/*"), &ours),
+        ("SweepRole", "ecs:StopTask", ecs("task/*/*"), &ours),
+        // A task that is gone has no tags, and must be answered as missing.
+        ("SweepRole", "ecs:DescribeTasks", ecs("task/*/*"), &Value::Null),
     ] {
         let found = allowing(account, role, action);
         let conditions: Vec<&Value> = found.iter().map(|one| &one["Condition"]).collect();
-        complaints.extend(same(action, conditions, vec![&condition]));
+        complaints.extend(same(action, conditions, vec![condition]));
         complaints.extend(same(action, resources(account, role, action), set(&[resource])));
     }
     complaints
@@ -282,16 +292,26 @@ pub(super) fn security_groups_are_made_in_the_jobs_vpc_only(deployed: &Deployed)
     let (vpc, groups) = (ec2("vpc/vpc-0a1b2c3d4e5f60718"), ec2("security-group/*"));
     let in_vpc = json!({ "ArnEquals": { "ec2:Vpc": [vpc] } });
     let at_creation = json!({ "StringEquals": { "ec2:CreateAction": "CreateSecurityGroup" } });
+    // A group that exists: the key above is not there.
+    let finished = json!({
+        "ArnEquals": { "ec2:Vpc": [vpc] },
+        "StringEquals": {
+            (format!("aws:ResourceTag/{EGRESS_TAG}")): [EGRESS_UNFINISHED, EGRESS_FINISHED],
+            (format!("aws:RequestTag/{EGRESS_TAG}")): EGRESS_FINISHED,
+        },
+        "ForAllValues:StringEquals": { "aws:TagKeys": [EGRESS_TAG] },
+    });
     let mut complaints = Vec::new();
-    for (action, expected, condition) in [
-        ("ec2:CreateSecurityGroup", set(&[vpc.clone(), groups.clone()]), &Value::Null),
-        ("ec2:AuthorizeSecurityGroupEgress", set(std::slice::from_ref(&groups)), &in_vpc),
-        ("ec2:RevokeSecurityGroupEgress", set(std::slice::from_ref(&groups)), &in_vpc),
-        ("ec2:CreateTags", set(std::slice::from_ref(&groups)), &at_creation),
+    let groups_only = || set(std::slice::from_ref(&groups));
+    for (action, expected, allowed) in [
+        ("ec2:CreateSecurityGroup", set(&[vpc.clone(), groups.clone()]), vec![&Value::Null]),
+        ("ec2:AuthorizeSecurityGroupEgress", groups_only(), vec![&in_vpc]),
+        ("ec2:RevokeSecurityGroupEgress", groups_only(), vec![&in_vpc]),
+        ("ec2:CreateTags", groups_only(), vec![&at_creation, &finished]),
     ] {
         let found = allowing(account, "DispatchRole", action);
         let conditions: Vec<&Value> = found.iter().map(|one| &one["Condition"]).collect();
-        complaints.extend(same(action, conditions, vec![condition]));
+        complaints.extend(same(action, conditions, allowed));
         complaints.extend(same(action, resources(account, "DispatchRole", action), expected));
     }
     complaints

@@ -2,20 +2,40 @@
 
 use serde_json::{Value, json};
 
-use super::account::{Account, TOPIC};
+use super::account::{Account, TOPIC, list};
 use super::{Deployed, must, number, same};
 
 /// What the functions measure, in the CloudWatch namespace `longshore`.
-const METRICS: [&str; 6] =
-    ["RunsEnded", "StartLatency", "RunTime", "LaunchesRefused", "Sweeps", "MessagesRejected"];
+const METRICS: [&str; 8] = [
+    "RunsEnded",
+    "StartLatency",
+    "RunTime",
+    "LaunchesRefused",
+    "Sweeps",
+    "MessagesRejected",
+    "SecondTasks",
+    "UnknownRuns",
+];
 
 /// The one alarm on a metric of something.
 fn alarm<'a>(account: &'a Account, metric: (&str, &str), dimension: (&str, &str)) -> &'a Value {
-    let dimensions = json!([{ "Name": dimension.0, "Value": dimension.1 }]);
+    alarm_of(account, metric, &json!([{ "Name": dimension.0, "Value": dimension.1 }]))
+}
+
+/// The one alarm on how many of our runs end so.
+fn alarm_of_verdict<'a>(account: &'a Account, verdict: &str) -> &'a Value {
+    let dimensions = json!([
+        { "Name": "Namespace", "Value": "shore" },
+        { "Name": "Verdict", "Value": verdict },
+    ]);
+    alarm_of(account, ("longshore", "RunsEnded"), &dimensions)
+}
+
+fn alarm_of<'a>(account: &'a Account, metric: (&str, &str), dimensions: &Value) -> &'a Value {
     let is_it = |alarm: &Value| {
         alarm["Namespace"] == metric.0
             && alarm["MetricName"] == metric.1
-            && alarm["Dimensions"] == dimensions
+            && alarm["Dimensions"] == *dimensions
     };
     let mut found = account.all("AWS::CloudWatch::Alarm").filter(|(_, alarm)| is_it(alarm));
     found.next().map_or(&Value::Null, |(_, alarm)| alarm)
@@ -88,6 +108,38 @@ pub(super) fn refused_launches_lost_states_and_old_events_ring(deployed: &Deploy
         .collect()
 }
 
+/// Neither is ever to happen.
+pub(super) fn a_lost_run_and_a_second_task_ring(deployed: &Deployed) -> Vec<String> {
+    let account = &deployed.plain;
+    let second = alarm(account, ("longshore", "SecondTasks"), ("Namespace", "shore"));
+    let mut complaints = rings_above("Lost", alarm_of_verdict(account, "Lost"), 0);
+    complaints.extend(rings_above("SecondTasks", second, 0));
+    complaints.into_iter().flatten().collect()
+}
+
+/// A start that was denied is told nowhere else.
+pub(super) fn failed_runs_ring_as_often_as_is_wanted(deployed: &Deployed) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (given, least) in [(None, 1), (Some("20"), 20)] {
+        let parameters: Vec<_> =
+            given.map(|given| ("FailedRunsAlarm", given)).into_iter().collect();
+        let account = deployed.files.deploy(&parameters);
+        let alarm = alarm_of_verdict(&account, "Failed");
+        let operator = json!("GreaterThanOrEqualToThreshold");
+        complaints.extend([
+            same("operator", &alarm["ComparisonOperator"], &operator),
+            same("threshold", number(&alarm["Threshold"]), least),
+            same("statistic", &alarm["Statistic"], &json!("Sum")),
+            same("missing", &alarm["TreatMissingData"], &json!("notBreaching")),
+            // As the parameter says.
+            same("period", number(&alarm["Period"]), 300),
+        ]);
+    }
+    let silent = deployed.files.deploy(&[("FailedRunsAlarm", "0")]);
+    complaints.push(same("none", alarm_of_verdict(&silent, "Failed"), &Value::Null));
+    complaints.into_iter().flatten().collect()
+}
+
 pub(super) fn every_function_s_errors_ring(deployed: &Deployed) -> Vec<String> {
     let account = &deployed.plain;
     // A single sweep may fail: the next one does its work.
@@ -126,4 +178,23 @@ pub(super) fn the_dashboard_shows_every_metric(deployed: &Deployed) -> Vec<Strin
         .iter()
         .filter_map(|metric| must(format!("{metric} is not shown"), shown.contains(metric)))
         .collect()
+}
+
+/// In a SEARCH, `Namespace=` is CloudWatch's own namespace, and a bare name may be anything's.
+pub(super) fn the_dashboard_shows_this_installation_alone(deployed: &Deployed) -> Vec<String> {
+    let body = deployed.plain.properties("Dashboard")["DashboardBody"].as_str();
+    let widgets: Value = serde_json::from_str(body.unwrap_or_default()).unwrap_or_default();
+    let lines: Vec<&Value> = list(&widgets["widgets"])
+        .iter()
+        .flat_map(|widget| list(&widget["properties"]["metrics"]))
+        .collect();
+    let ours = |line: &Value| match line[0]["expression"].as_str() {
+        Some(query) => query.contains("WHERE \"Namespace\" = 'shore'"),
+        None if line[0] == "longshore" => line[2] == "Namespace" && line[3] == "shore",
+        None => line[3].as_str().is_some_and(|name| name.starts_with("shore-")),
+    };
+    let foreign = lines.iter().filter(|line| !ours(line));
+    let mut complaints: Vec<_> = foreign.map(|line| format!("anybody's: {line}")).collect();
+    complaints.extend(must("nothing is shown", lines.len() > 10));
+    complaints
 }
