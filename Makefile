@@ -2,7 +2,7 @@
 
 MOTO := target/moto/bin/moto_server
 
-.PHONY: local test check schema triggers lint-template bench clean
+.PHONY: local test e2e check schema triggers lint-template bench clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
 local:
@@ -24,6 +24,18 @@ bench:
 	cargo build --locked --release --bin lambda
 	cargo build --locked --release --manifest-path benches/bare/Cargo.toml --target-dir target/bare
 	cargo bench --locked --no-default-features --bench functions
+
+# Deploys the project with SAM onto an AWS of this machine, and holds that an object, a schedule and
+# a failing job come to their verdicts there. The functions are built in release: ten minutes the
+# first time.
+e2e: target/ministack/installed target/sam/installed target/cargo-lambda/installed
+	cargo build --locked --quiet --bin longshore
+	target/ministack/bin/python -B tests/e2e/run.py
+
+target/%/installed: tests/e2e/%.txt
+	python3 -m venv --clear target/$*
+	target/$*/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 # What must hold before a commit, beside the tests.
 check:

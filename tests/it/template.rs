@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 mod account;
+mod calls;
 mod deploying;
 mod document;
 mod events;

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::account::{ACCOUNT, Account, REGION, list, texts};
 use super::{Deployed, must, same};
 
-/// What each function calls, and what Lambda calls for it. What is granted is held equal to it.
-const CALLS: [(&str, &[&str]); 3] = [
+/// What each function calls, and what Lambda calls for it. What is granted is held equal to it, and
+/// it to the sources by `calls.rs`.
+pub(super) const CALLS: [(&str, &[&str]); 3] = [
     (
         "DispatchRole",
         &[
