@@ -10,7 +10,6 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::records::Records;
 use super::{Common, Format, LedgerPath, output};
-#[cfg(feature = "aws")]
 use crate::jobs::TaskSource;
 use crate::local::Local;
 use crate::run::{Run, Verdict};
@@ -73,11 +72,7 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
             None => "this run has no task yet".to_owned(),
         }));
     };
-    let local = match records {
-        Records::Local(local) => local,
-        #[cfg(feature = "aws")]
-        Records::Aws { .. } => return Err(in_cloudwatch(&run, &task)),
-    };
+    let Some(local) = records.into_local() else { return Err(in_cloudwatch(&run, &task)) };
     let mut tail = Tail::new(local.log_file(&task));
     match (common.output, arguments.follow) {
         (Format::Json, false) => {
@@ -98,7 +93,6 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
 }
 
 /// Where CloudWatch has it, and the command that prints it.
-#[cfg(feature = "aws")]
 fn in_cloudwatch(run: &Run, task: &str) -> Failure {
     let logs = run.request().and_then(|request| match &request.source {
         TaskSource::Inline(definition) => definition.logs.as_ref().map(|logs| {

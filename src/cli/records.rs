@@ -43,6 +43,15 @@ impl Records {
         }
     }
 
+    /// This machine's; `None` when they are an account's.
+    pub(super) fn into_local(self) -> Option<Local> {
+        match self {
+            Self::Local(local) => Some(local),
+            #[cfg(feature = "aws")]
+            Self::Aws { .. } => None,
+        }
+    }
+
     /// Runs that meet the filter.
     pub(super) async fn list(&self, filter: &Filter) -> Result<Vec<Run>, Failure> {
         match self {

@@ -1,7 +1,7 @@
 //! One bad thing among many: its neighbours in a batch, a payload or a sweep are handled all the
 //! same.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panic")]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::sync::Arc;
 

@@ -6,6 +6,8 @@ mod containers;
 mod contracts;
 #[cfg(feature = "aws")]
 mod costs;
+#[cfg(feature = "aws")]
+mod crashes;
 mod crossings;
 #[cfg(feature = "aws")]
 mod dynamodb;

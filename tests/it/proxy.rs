@@ -1,4 +1,5 @@
-//! Between a client and moto: counts calls, loses answers after their effect, answers itself.
+//! Between a client and a server: counts calls, loses answers after their effect, holds calls for
+//! ever, answers itself.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
@@ -10,6 +11,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 use crate::moto;
 
@@ -20,6 +22,14 @@ pub(crate) enum Fault {
     LoseAnswer,
     /// moto never hears of it; this status and JSON are the answer.
     Answer(u16, String),
+    /// The call goes no further, and whoever waits for it is told: before the server hears of it,
+    /// or once it has done what was asked.
+    Hold {
+        /// Whether the server does it.
+        done: bool,
+        /// Who is told.
+        reached: Arc<Notify>,
+    },
     /// The answer comes without the item that a failed condition met.
     LeaveItemOut,
 }
@@ -28,6 +38,8 @@ pub(crate) enum Fault {
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {
     endpoint: String,
+    /// Whom it speaks for.
+    server: String,
     calls: Arc<Mutex<Vec<String>>>,
     faults: Arc<Mutex<Vec<(&'static str, Fault)>>>,
 }
@@ -42,9 +54,15 @@ type Answered = Result<Response<Full<Bytes>>, Lost>;
 impl Proxy {
     /// Listens until the test's runtime ends.
     pub(crate) async fn start() -> Self {
+        Self::before(moto::endpoint()).await
+    }
+
+    /// One that speaks for this server.
+    pub(crate) async fn before(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let proxy = Self { endpoint, calls: Arc::default(), faults: Arc::default() };
+        let server = server.to_owned();
+        let proxy = Self { endpoint, server, calls: Arc::default(), faults: Arc::default() };
         let serving = proxy.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -86,13 +104,20 @@ impl Proxy {
         };
         self.calls.lock().unwrap().push(call);
         match fault {
-            None => Ok(forward(request).await),
+            None => Ok(self.forward(request).await),
             Some(Fault::LoseAnswer) => {
-                forward(request).await;
+                self.forward(request).await;
                 Err(Lost)
             }
+            Some(Fault::Hold { done, reached }) => {
+                if done {
+                    self.forward(request).await;
+                }
+                reached.notify_one();
+                std::future::pending().await
+            }
             Some(Fault::LeaveItemOut) => {
-                let (head, body) = forward(request).await.into_parts();
+                let (head, body) = self.forward(request).await.into_parts();
                 let body = body.collect().await.unwrap().to_bytes();
                 let mut value: serde_json::Value = serde_json::from_slice(&body).unwrap();
                 value.as_object_mut().unwrap().remove("Item").unwrap();
@@ -104,23 +129,23 @@ impl Proxy {
             }
         }
     }
+
+    async fn forward(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let address = self.server.trim_start_matches("http://");
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(async move { drop(connection.await) });
+        let (head, body) = request.into_parts();
+        let body = Full::new(body.collect().await.unwrap().to_bytes());
+        let (head, body) =
+            sender.send_request(Request::from_parts(head, body)).await.unwrap().into_parts();
+        Response::from_parts(head, Full::new(body.collect().await.unwrap().to_bytes()))
+    }
 }
 
 fn answer(status: u16, body: &str) -> Response<Full<Bytes>> {
     let answer = Response::builder().status(status).header("x-amzn-requestid", "1");
     let answer = answer.header("content-type", "application/x-amz-json-1.0");
     answer.body(Full::new(Bytes::from(body.to_owned()))).unwrap()
-}
-
-async fn forward(request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let address = moto::endpoint().trim_start_matches("http://");
-    let stream = TcpStream::connect(address).await.unwrap();
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(async move { drop(connection.await) });
-    let (head, body) = request.into_parts();
-    let body = Full::new(body.collect().await.unwrap().to_bytes());
-    let (head, body) =
-        sender.send_request(Request::from_parts(head, body)).await.unwrap().into_parts();
-    Response::from_parts(head, Full::new(body.collect().await.unwrap().to_bytes()))
 }
