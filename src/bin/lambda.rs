@@ -134,8 +134,8 @@ impl Settings {
             None => Namespace::default(),
         };
         // Each function is given what its role may use, and refuses to start without it.
-        let mut queues = Queues::default();
-        queues.events = Some(required("EVENTS_QUEUE_URL")?);
+        let mut queues =
+            Queues { events: Some(required("EVENTS_QUEUE_URL")?), ..Queues::default() };
         match function {
             Function::Dispatch => {
                 queues.states = Some(required("STATES_QUEUE_URL")?);

@@ -23,12 +23,12 @@ pub(super) enum Place {
 /// The runs of one place.
 pub(super) enum Records {
     /// This machine's, brought up to date.
-    Local(Local),
+    Local(Box<Local>),
     /// An account's.
     #[cfg(feature = "aws")]
     Aws {
         /// The installation.
-        cloud: Cloud,
+        cloud: Box<Cloud>,
         /// Whether there is a jobs.yaml that says which jobs it has.
         knows_jobs: bool,
     },
@@ -38,7 +38,7 @@ impl Records {
     /// Opens what `--on` says.
     pub(super) async fn open(common: &Common, ledger: &LedgerPath) -> Result<Self, Failure> {
         match common.place {
-            Place::Local => Ok(Self::Local(open_local(common, ledger).await?)),
+            Place::Local => Ok(Self::Local(Box::new(open_local(common, ledger).await?))),
             Place::Aws => open_aws(common).await,
         }
     }
@@ -46,7 +46,7 @@ impl Records {
     /// This machine's; `None` when they are an account's.
     pub(super) fn into_local(self) -> Option<Local> {
         match self {
-            Self::Local(local) => Some(local),
+            Self::Local(local) => Some(*local),
             #[cfg(feature = "aws")]
             Self::Aws { .. } => None,
         }
@@ -127,7 +127,7 @@ async fn open_aws(common: &Common) -> Result<Records, Failure> {
     let knows_jobs = common.jobs.exists();
     let jobs = if knows_jobs { jobs_file::load(&common.jobs)? } else { Jobs::default() };
     let cloud = Cloud::connect(common.namespace.clone(), &jobs).await;
-    Ok(Records::Aws { cloud, knows_jobs })
+    Ok(Records::Aws { cloud: Box::new(cloud), knows_jobs })
 }
 
 #[cfg(not(feature = "aws"))]
