@@ -72,6 +72,7 @@ impl<L: Ledger, E: Ecs, Q: Queue> Backend<L, E, Q> {
             attempt: run.attempt(),
             observed,
             task: run.living_task().map(str::to_owned),
+            owner: run.owner.clone(),
             reason,
         };
         Ok(self.queue.send(&Message::Observation(observation), SignedDuration::ZERO).await?)

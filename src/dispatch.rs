@@ -12,7 +12,7 @@ use crate::ecs::Ecs;
 use crate::event::{Event, Observed, Reminder};
 use crate::jobs::{Jobs, Match, Unwanted};
 use crate::ledger::{Claim, Ledger};
-use crate::policy::{self, Step};
+use crate::policy::{self, Step, Timing};
 use crate::queue::Queue;
 use crate::run::{Attempt, Run, State, Wait};
 
@@ -21,13 +21,25 @@ mod slot;
 
 use launch::{Call, arm, launch, launch_anew, look, repeat, request};
 
+/// Tells the time.
+pub type Clock<'a> = dyn Fn() -> Timestamp + Send + Sync + 'a;
+
 /// One invocation: its time and its name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Invocation<'a> {
-    /// The time.
+    /// When it began: what is decided before a call to AWS is decided by this.
     pub now: Timestamp,
     /// A name no other invocation has.
     pub nonce: &'a str,
+    /// For what counts from an answer: a call may take half the invocation's life.
+    pub clock: &'a Clock<'a>,
+}
+
+impl Invocation<'_> {
+    /// Until when a run is this invocation's that it takes now.
+    fn lease(&self, timing: &Timing) -> Timestamp {
+        (self.clock)() + timing.lease
+    }
 }
 
 /// What became of one job's run.

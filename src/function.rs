@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tracing::{error, warn};
 
 use crate::backend::{Backend, PortError};
-use crate::dispatch::{DispatchError, Dispatched, Invocation, dispatch};
+use crate::dispatch::{Clock, DispatchError, Dispatched, Invocation, dispatch};
 use crate::ecs::Ecs;
 use crate::event::{self, Delivery, Event, Unreadable};
 use crate::identity::quote;
@@ -133,7 +133,7 @@ async fn hand_over_all<L: Ledger, E: Ecs, Q: Queue>(
     let mut outcomes = Outcomes::default();
     for (index, event) in events.iter().enumerate() {
         let nonce = format!("{}/{index}", invocation.nonce);
-        let invocation = Invocation { now: invocation.now, nonce: &nonce };
+        let invocation = Invocation { nonce: &nonce, ..invocation };
         let handled = match event {
             Ok(event) => hand_over(backend, jobs, queue, event, invocation).await,
             Err(unreadable) => Err(NotHandled::Refused(unreadable.to_string())),
@@ -195,8 +195,8 @@ fn sum_up(reasons: &[String]) -> Option<String> {
 }
 
 /// An invocation of a function.
-#[derive(Clone, Copy, Debug)]
-pub struct Request<'a, C> {
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
     /// What a repetition of the same invocation is known by.
     pub id: &'a str,
     /// A name no other invocation has, not even a repetition of this one.
@@ -204,7 +204,7 @@ pub struct Request<'a, C> {
     /// What arrived.
     pub payload: &'a [u8],
     /// Tells the time.
-    pub clock: C,
+    pub clock: &'a Clock<'a>,
     /// When the function is ended, whatever it does.
     pub deadline: Timestamp,
 }
@@ -225,7 +225,7 @@ pub async fn invoke<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     jobs: &Jobs,
     function: Function,
-    request: Request<'_, impl Fn() -> Timestamp>,
+    request: Request<'_>,
 ) -> Result<Answer, NotHandled> {
     let now = (request.clock)();
     let queue = match function {
@@ -242,7 +242,7 @@ pub async fn invoke<L: Ledger, E: Ecs, Q: Queue>(
         return Ok(answer_batch(backend, jobs, queue, &deliveries, request).await);
     }
     let events: Vec<_> = deliveries.into_iter().flat_map(|delivery| delivery.events).collect();
-    let invocation = Invocation { now, nonce: request.nonce };
+    let invocation = Invocation { now, nonce: request.nonce, clock: request.clock };
     let outcomes = hand_over_all(backend, jobs, queue, &events, invocation).await;
     match (outcomes.failed, sum_up(&outcomes.refused)) {
         (Some(error), _) => Err(error.into()),

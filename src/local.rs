@@ -89,7 +89,8 @@ impl Local {
         // One nonce for all tries: what the first one claimed is still new.
         let nonce = Uuid::new_v4().to_string();
         patiently(async || {
-            let invocation = Invocation { now: Timestamp::now(), nonce: &nonce };
+            let invocation =
+                Invocation { now: Timestamp::now(), nonce: &nonce, clock: &Timestamp::now };
             Ok(dispatch(&self.backend, &self.jobs, event, invocation).await?)
         })
         .await
@@ -174,7 +175,8 @@ impl Local {
         };
         let nonce = Uuid::new_v4().to_string();
         let delivered = patiently(async || {
-            let invocation = Invocation { now: Timestamp::now(), nonce: &nonce };
+            let invocation =
+                Invocation { now: Timestamp::now(), nonce: &nonce, clock: &Timestamp::now };
             deliver(&self.backend, &self.jobs, queue, &delivery, invocation).await
         });
         match delivered.await {

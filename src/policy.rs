@@ -7,8 +7,12 @@ use crate::event::Observed;
 use crate::jobs::{Period, RetryOn, later};
 use crate::run::{Ending, Run, State, StopCause, Wait};
 
-/// After a refusal, launch no earlier than this.
-const REFUSAL_WAIT: SignedDuration = SignedDuration::from_secs(60);
+/// After a refusal, look and launch no earlier than this: ECS's lists are behind its tasks, and
+/// clocks differ, by half a minute each way at the worst.
+const REFUSAL_WAIT: SignedDuration = SignedDuration::from_secs(120);
+/// For so long before a token is given up it is not used any more: a call that is on its way must
+/// have arrived when its task is looked for the last time.
+const TOKEN_QUIET: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long things take where longshore runs.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +23,7 @@ pub struct Timing {
     pub watch_every: SignedDuration,
     /// A StopTask is repeated this often.
     pub stop_again: SignedDuration,
-    /// A waiting run is reminded of this often.
+    /// A waiting run is reminded of this often at first, and ever less often down to `watch_every`.
     pub remind_again: SignedDuration,
     /// Of what is due later than this nobody is reminded beforehand: sweep reminds of it when it
     /// is. `None` where a queue can hold a message back for any time.
@@ -106,6 +110,7 @@ pub fn next(run: &Run, timing: &Timing, now: Timestamp) -> Step {
         State::Launching { .. } if token_is_forgotten(run, timing, now) => {
             Step::Look { too_late: true }
         }
+        State::Launching { .. } if token_is_at_rest(run, timing, now) => Step::Rest,
         State::Launching { .. } => Step::Repeat,
         State::Started => match (&run.stop, run.launch()) {
             (Some(stop), _) => Step::Stop(stop.cause),
@@ -153,8 +158,20 @@ fn next_waiting(run: &Run, until: Timestamp, wait: Wait, timing: &Timing, now: T
 
 /// Whether ECS may have forgotten the present launch's token.
 fn token_is_forgotten(run: &Run, timing: &Timing, now: Timestamp) -> bool {
-    let asked = run.launch().map_or(run.created_at, |launch| launch.at);
-    timing.token_life.is_some_and(|life| now.duration_since(asked) > life)
+    timing.token_life.is_some_and(|life| token_age(run, now) > life)
+}
+
+fn token_is_at_rest(run: &Run, timing: &Timing, now: Timestamp) -> bool {
+    timing.token_life.is_some_and(|life| token_age(run, now) > life - TOKEN_QUIET)
+}
+
+/// Whether it is time to look whether the token was used, if it is to be used later.
+pub fn token_is_half_spent(run: &Run, timing: &Timing, now: Timestamp) -> bool {
+    timing.token_life.is_some_and(|life| token_age(run, now) > life / 2)
+}
+
+fn token_age(run: &Run, now: Timestamp) -> SignedDuration {
+    now.duration_since(run.launch().map_or(run.created_at, |launch| launch.at))
 }
 
 /// Why a run that was never launched must not start any more.
@@ -255,8 +272,13 @@ fn covers(on: &RetryOn, ending: &Ending) -> bool {
 pub fn alarm(run: &Run, timing: &Timing, now: Timestamp) -> Option<Timestamp> {
     let (soon, limit) = match &run.state {
         State::Ended { .. } => return None,
-        State::Waiting { until, .. } => return Some((*until).max(now + timing.remind_again)),
-        State::Launching { lease, .. } => return Some((*lease).max(now + timing.remind_again)),
+        State::Waiting { until, .. } => {
+            return Some((*until).max(now + remind_after(*until, timing, now)));
+        }
+        State::Launching { lease, .. } => {
+            let asked = run.launch().map_or(run.created_at, |launch| launch.at);
+            return Some((*lease).max(now + remind_after(asked, timing, now)));
+        }
         State::Started | State::Running { .. } if run.stop.is_some() => (timing.stop_again, None),
         State::Started => {
             let asked = run.launch().map_or(run.created_at, |launch| launch.at);
@@ -270,6 +292,12 @@ pub fn alarm(run: &Run, timing: &Timing, now: Timestamp) -> Option<Timestamp> {
     let soon = now + soon;
     // A limit that has passed was acted upon just now.
     Some(limit.filter(|limit| *limit > now).map_or(soon, |limit| limit.min(soon)))
+}
+
+/// How long to wait before the next reminder of a run that has been waiting since then. What has
+/// waited long need not be reminded every minute: each reminder is a write.
+fn remind_after(since: Timestamp, timing: &Timing, now: Timestamp) -> SignedDuration {
+    (now.duration_since(since) / 4).clamp(timing.remind_again, timing.watch_every)
 }
 
 /// A number in 0..1 that follows from the run and its attempt, so that a replay waits as long.

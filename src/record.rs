@@ -96,6 +96,7 @@ async fn record_observation<L: Ledger, E: Ecs, Q: Queue>(
         Ok(Fact::Observed {
             observed: observation.observed,
             task: observation.task.clone(),
+            owner: observation.owner.clone(),
             reason: observation.reason.clone(),
         })
     })

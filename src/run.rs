@@ -458,7 +458,9 @@ pub fn apply(run: &Run, attempt: u32, fact: &Fact, now: Timestamp) -> Applied {
     match fact {
         Fact::Launched { task } => launched(run, task),
         Fact::Seen(sighting) => seen(run, sighting, now),
-        Fact::Observed { observed, task, reason } => {
+        // Somebody took the run over since: what they find out is newer.
+        Fact::Observed { owner, .. } if *owner != run.owner => Applied::Ignored(Ignored::Late),
+        Fact::Observed { observed, task, reason, .. } => {
             observed_by_us(run, *observed, task.as_deref(), reason, now)
         }
     }

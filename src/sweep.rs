@@ -10,7 +10,7 @@ use tracing::info;
 use crate::backend::{Backend, PortError};
 use crate::ecs::Ecs;
 use crate::identity::{JobName, RunId};
-use crate::jobs::Jobs;
+use crate::jobs::{Concurrency, Jobs};
 use crate::ledger::{self, Filter, Ledger, LedgerError};
 use crate::policy::{self, Step};
 use crate::queue::Queue;
@@ -56,8 +56,10 @@ pub async fn sweep<L: Ledger, E: Ecs, Q: Queue>(
     // The list is a hint: what counts is the run itself.
     runs.retain(|run| run.due.is_some_and(|due| due <= now));
     visit_each(backend, runs, now, &mut swept, &mut troubles).await;
-    for job in jobs.iter().filter(|job| job.policy.concurrency.is_some()) {
-        if let Err(error) = free_slots(backend, &job.name, &mut swept).await {
+    for job in jobs.iter() {
+        if let Some(concurrency) = job.policy.concurrency
+            && let Err(error) = free_slots(backend, &job.name, concurrency, &mut swept).await
+        {
             troubles.note(error);
         }
     }
@@ -159,10 +161,12 @@ async fn move_alarm<L: Ledger, E: Ecs, Q: Queue>(
     Ok(())
 }
 
-/// Takes slots of a job from attempts that are over, where somebody waits for one.
+/// Takes slots of a job from attempts that are over, where somebody waits for one, and reminds as
+/// many as may have one: whoever gave a slot back may not have seen them yet.
 async fn free_slots<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     job: &JobName,
+    concurrency: Concurrency,
     swept: &mut Swept,
 ) -> Result<(), PortError> {
     let waiting =
@@ -172,7 +176,9 @@ async fn free_slots<L: Ledger, E: Ecs, Q: Queue>(
     }
     let holders = backend.ledger.holders(job).await?;
     let freed = ledger::release_over(&backend.ledger, &holders).await?;
-    wake_waiters(backend, job, freed).await?;
     swept.freed += freed;
+    let limit = usize::try_from(concurrency.limit).unwrap_or(usize::MAX);
+    let free = limit.saturating_sub(holders.len() - freed);
+    wake_waiters(backend, job, free).await?;
     Ok(())
 }

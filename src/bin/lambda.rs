@@ -92,7 +92,7 @@ async fn respond(
         id: &event.context.request_id,
         nonce: &Uuid::new_v4().to_string(),
         payload: event.payload.get().as_bytes(),
-        clock: Timestamp::now,
+        clock: &Timestamp::now,
         deadline: deadline(event.context.deadline, Timestamp::now()),
     };
     // Boxed: below it is a future for every call of every SDK.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tracing::{info, warn};
 
-use super::slot::{Admission, admit};
+use super::slot::{Admission, admit, still_full, turn_away};
 use super::{Invocation, tell};
 use crate::backend::{Backend, PortError};
 use crate::ecs::{Ecs, RunTaskError};
@@ -25,6 +25,11 @@ pub(super) async fn launch_anew<L: Ledger, E: Ecs, Q: Queue>(
         let reason = format!("there is no job `{}` in jobs.yaml any more", run.job);
         return tell(backend, run, Observed::Invalid, reason).await;
     };
+    if run.waits_for_slot()
+        && let Some(holders) = still_full(backend, job, &run).await?
+    {
+        return turn_away(backend, job, run, &holders, invocation.now).await;
+    }
     let request = match request(backend, job, &run) {
         Ok(request) => request,
         Err(reason) => return tell(backend, run, Observed::Invalid, reason).await,
@@ -62,7 +67,7 @@ pub(super) async fn repeat<L: Ledger, E: Ecs, Q: Queue>(
     if job.policy.concurrency.is_some() {
         run.take_slot();
     }
-    run.hold(invocation.now + backend.timing.lease, invocation.nonce);
+    run.hold(invocation.lease(&backend.timing), invocation.nonce);
     match backend.ledger.save(&mut run).await? {
         Saved::Done => launch(backend, job, run, Call::Again, invocation).await,
         Saved::Outdated => left_to_others(backend, run).await,
@@ -73,7 +78,7 @@ pub(super) async fn repeat<L: Ledger, E: Ecs, Q: Queue>(
 pub(super) async fn look<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     jobs: &Jobs,
-    mut run: Run,
+    run: Run,
     too_late: bool,
     invocation: Invocation<'_>,
 ) -> Result<Run, PortError> {
@@ -89,13 +94,35 @@ pub(super) async fn look<L: Ledger, E: Ecs, Q: Queue>(
     }
     // Whoever armed this launch may still call RunTask: with the same token that is one task.
     if run.launch_is_unanswered() {
-        run.launch_found_unused(invocation.now);
-        return repeat(backend, jobs, run, invocation).await;
+        return repeat_unused(backend, jobs, run, invocation).await;
     }
     match policy::launches_spent(&run, invocation.now) {
         Some(reason) => tell(backend, run, Observed::NotPlaced, reason).await,
         None => launch_anew(backend, jobs, run, invocation).await,
     }
+}
+
+/// Uses the token of a launch once more that has no task so far, as soon as there is a slot.
+async fn repeat_unused<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    jobs: &Jobs,
+    mut run: Run,
+    invocation: Invocation<'_>,
+) -> Result<Run, PortError> {
+    let full = match jobs.get(run.job.as_str()) {
+        Some(job) => still_full(backend, job, &run).await?.is_some(),
+        None => false,
+    };
+    if !full {
+        run.launch_found_unused(invocation.now);
+        return repeat(backend, jobs, run, invocation).await;
+    }
+    // Nothing changes but that the token is known to be good for longer.
+    if policy::token_is_half_spent(&run, &backend.timing, invocation.now) {
+        run.launch_found_unused(invocation.now);
+        backend.ledger.save(&mut run).await?;
+    }
+    Ok(run)
 }
 
 /// The task of the present attempt that no launch of it knows yet.
@@ -152,16 +179,16 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
         }
         Err(RunTaskError::Refused(reason)) => {
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), reason, "launch refused");
-            refuse(backend, run, &reason, invocation.now).await
+            refuse(backend, run, &reason, (invocation.clock)()).await
         }
         // Nobody else ever held this token, so nothing can have been started with it.
         Err(RunTaskError::Unsent(reason)) if call == Call::First => {
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), reason, "launch unsent");
-            refuse(backend, run, &reason, invocation.now).await
+            refuse(backend, run, &reason, (invocation.clock)()).await
         }
         Err(RunTaskError::Invalid(reason)) if call == Call::Again => {
             // The first call may have been valid, and have started a task.
-            refuse(backend, run, &reason, invocation.now).await
+            refuse(backend, run, &reason, (invocation.clock)()).await
         }
         Err(RunTaskError::Invalid(reason)) => {
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), reason, "launch invalid");
@@ -212,7 +239,14 @@ async fn adopt<L: Ledger, E: Ecs, Q: Queue>(
         backend.ecs.stop(&cluster, task, &reason).await?;
     }
     match updated {
-        Updated::Saved(run) | Updated::Left(run) => Ok(*run),
+        Updated::Saved(run) => Ok(*run),
+        Updated::Left(run) => {
+            // It may have ended while its slot was being taken.
+            if run.is_over(attempt) && run.took_slot(attempt) {
+                backend.ledger.release(&run.holder(attempt)).await?;
+            }
+            Ok(*run)
+        }
         Updated::Unknown(id) => Err(LedgerError::Vanished(id).into()),
     }
 }
@@ -267,7 +301,7 @@ pub(super) fn arm<L, E, Q>(
     if job.policy.concurrency.is_some() {
         run.take_slot();
     }
-    run.arm(request, invocation.now, invocation.now + backend.timing.lease, invocation.nonce);
+    run.arm(request, invocation.now, invocation.lease(&backend.timing), invocation.nonce);
 }
 
 /// The request of the present attempt: the one it has, else one made from the job as it is now.

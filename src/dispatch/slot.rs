@@ -51,12 +51,26 @@ pub(super) async fn admit<L: Ledger, E: Ecs, Q: Queue>(
     .await?;
     match updated {
         Updated::Saved(run) if call == Call::First => {
-            let run = turn_away(backend, *run, concurrency, &holders, invocation.now).await?;
+            let run = turn_away(backend, job, *run, &holders, invocation.now).await?;
             Ok(Admission::Denied(Box::new(run)))
         }
         Updated::Saved(run) | Updated::Left(run) => Ok(Admission::Denied(run)),
         Updated::Unknown(id) => Err(LedgerError::Vanished(id).into()),
     }
+}
+
+/// What a run that waits for a slot comes to while there is none: nothing is written then, however
+/// often it is reminded. `None` when it may try.
+pub(super) async fn still_full<L: Ledger, E, Q>(
+    backend: &Backend<L, E, Q>,
+    job: &Job,
+    run: &Run,
+) -> Result<Option<Vec<Holder>>, PortError> {
+    let Some(concurrency) = job.policy.concurrency else { return Ok(None) };
+    let holders = backend.ledger.holders(&job.name).await?;
+    let is_full = holders.len() >= usize::try_from(concurrency.limit).unwrap_or(usize::MAX);
+    let has_one = holders.contains(&run.holder(run.attempt()));
+    Ok((is_full && !has_one).then_some(holders))
 }
 
 async fn acquire<L: Ledger, E, Q>(
@@ -79,24 +93,24 @@ async fn acquire<L: Ledger, E, Q>(
 }
 
 /// Does with a run that found no slot what its job says.
-async fn turn_away<L: Ledger, E: Ecs, Q: Queue>(
+pub(super) async fn turn_away<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
+    job: &Job,
     run: Run,
-    concurrency: Concurrency,
     holders: &[Holder],
     now: Timestamp,
 ) -> Result<Run, PortError> {
-    match concurrency.when_full {
+    match job.policy.concurrency {
         // A retry has been let in before.
-        WhenFull::Skip if run.attempt() == 1 => {
-            let reason = format!(
-                "job `{}` already has {} at work, and whenFull is skip",
-                run.job, concurrency.limit
-            );
+        Some(Concurrency { when_full: WhenFull::Skip, limit }) if run.attempt() == 1 => {
+            let reason =
+                format!("job `{}` already has {limit} at work, and whenFull is skip", run.job);
             tell(backend, run, Observed::Skipped, reason).await
         }
-        WhenFull::Replace => replace(backend, run, holders, now).await,
-        WhenFull::Skip | WhenFull::Wait => {
+        Some(Concurrency { when_full: WhenFull::Replace, .. }) => {
+            replace(backend, run, holders, now).await
+        }
+        Some(Concurrency { when_full: WhenFull::Skip | WhenFull::Wait, .. }) | None => {
             info!(run = %run.id, job = %run.job, "waits for a slot");
             Ok(run)
         }

@@ -29,6 +29,10 @@ pub struct Observation {
     pub observed: Observed,
     /// The task the observer knew of: by the time this is read there may be another.
     pub task: Option<String>,
+    /// Who held the run when the observer looked: if somebody else has it by the time this is read,
+    /// they have found out more.
+    #[serde(default)]
+    pub owner: String,
     /// What it means, in one sentence for a person.
     pub reason: String,
 }

@@ -686,7 +686,9 @@ fn what_longshore_sends_itself_it_reads() {
     ] {
         let reason = "no \"slot\" ü".to_owned();
         let task = (observed == Observed::Lost).then(|| "arn:aws:ecs:::task/batch/t".to_owned());
-        let observation = Observation { run: run.clone(), attempt: 1, observed, task, reason };
+        let owner = "me".to_owned();
+        let observation =
+            Observation { run: run.clone(), attempt: 1, observed, task, owner, reason };
         assert_eq!(observation.to_json()["observed"], word);
         assert_eq!(good(&observation.to_json()), Event::Observation(observation));
     }

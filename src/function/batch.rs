@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tracing::warn;
 
@@ -29,9 +29,9 @@ pub(super) async fn answer_batch<L: Ledger, E: Ecs, Q: Queue>(
     jobs: &Jobs,
     queue: QueueName,
     deliveries: &[Delivery],
-    request: Request<'_, impl Fn() -> Timestamp>,
+    request: Request<'_>,
 ) -> Answer {
-    let clock = &request.clock;
+    let clock = request.clock;
     let work = deliveries.iter().map(|delivery| async move {
         let nonce = format!("{}/{}", request.nonce, delivery.id);
         let now = clock();
@@ -39,7 +39,7 @@ pub(super) async fn answer_batch<L: Ledger, E: Ecs, Q: Queue>(
         let delivered = if time_left < TIME_TO_BEGIN {
             Err("no time is left".to_owned())
         } else {
-            let invocation = Invocation { now, nonce: &nonce };
+            let invocation = Invocation { now, nonce: &nonce, clock };
             let work = deliver(backend, jobs, queue, delivery, invocation);
             in_time(work, time_left - TIME_TO_ANSWER).await
         };

@@ -27,6 +27,8 @@ pub enum Fact {
         observed: Observed,
         /// The task the observer knew of.
         task: Option<String>,
+        /// Who held the run when the observer looked.
+        owner: String,
         /// In one sentence for a person.
         reason: String,
     },
@@ -184,11 +186,14 @@ impl StopCause {
         format!("{STOP_PREFIX}{text}")
     }
 
-    /// The cause in a `stoppedReason`, when the StopTask was ours.
+    /// The cause in a `stoppedReason`, when the StopTask was ours; more may have been said.
     pub fn from_reason(reason: &str) -> Option<Self> {
-        [Self::Timeout, Self::StartTimeout, Self::Cancelled, Self::Replaced]
-            .into_iter()
-            .find(|cause| cause.to_reason() == reason)
+        [Self::Timeout, Self::StartTimeout, Self::Cancelled, Self::Replaced].into_iter().find(
+            |cause| {
+                let more = reason.strip_prefix(&cause.to_reason());
+                more.is_some_and(|more| more.is_empty() || more.starts_with(": "))
+            },
+        )
     }
 }
 

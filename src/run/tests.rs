@@ -72,7 +72,7 @@ fn launched(task: &str) -> Fact {
 
 fn observed(observed: Observed, task: Option<&str>) -> Fact {
     let (task, reason) = (task.map(str::to_owned), "longshore saw it".to_owned());
-    Fact::Observed { observed, task, reason }
+    Fact::Observed { observed, task, owner: "a".to_owned(), reason }
 }
 
 fn after(run: &Run, fact: &Fact) -> Run {

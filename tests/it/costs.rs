@@ -59,7 +59,8 @@ impl Account {
 
     async fn dispatch(&self, event: &Event, seconds: i64) -> Vec<String> {
         let nonce = uuid::Uuid::new_v4().to_string();
-        let invocation = Invocation { now: self.at(seconds), nonce: &nonce };
+        let now = self.at(seconds);
+        let invocation = Invocation { now, nonce: &nonce, clock: &move || now };
         dispatch(&self.backend, &self.jobs, event, invocation).await.unwrap();
         self.proxy.calls()
     }

@@ -250,7 +250,8 @@ impl World {
     /// The event of `key` arrives; the invocation's name is the time.
     fn arrive(&self, key: &str, seconds: i64) -> Result<(), String> {
         let nonce = format!("{key} at {seconds}");
-        let invocation = Invocation { now: self.at(seconds), nonce: &nonce };
+        let at = self.at(seconds);
+        let invocation = Invocation { now: at, nonce: &nonce, clock: &move || at };
         now(dispatch(&self.backend, &self.jobs, &event(key), invocation))
             .map(drop)
             .map_err(|error| error.to_string())
@@ -260,7 +261,8 @@ impl World {
     fn deliver(&self, seconds: i64) {
         let far = self.start + SignedDuration::from_hours(1000);
         let nonce = format!("messages at {seconds}");
-        let invocation = Invocation { now: self.at(seconds), nonce: &nonce };
+        let at = self.at(seconds);
+        let invocation = Invocation { now: at, nonce: &nonce, clock: &move || at };
         for queue in [QueueName::States, QueueName::Events, QueueName::States] {
             let sent = || self.backend.queue.receive(queue, far, SignedDuration::from_hours(1));
             while let Some(message) = sent().unwrap() {
@@ -345,8 +347,8 @@ fn a_task_that_starts_after_its_run_was_cancelled_is_stopped() {
         assert!(asked.unwrap().is_some());
         *world.backend.ecs.answer.lock().unwrap() = Answer::Invalid;
         world.arrive("1", 91).unwrap();
-        world.arrive("1", 200).unwrap();
-        world.deliver(201);
+        world.arrive("1", 220).unwrap();
+        world.deliver(221);
         assert_eq!(world.run("1").verdict(), Some(Verdict::Cancelled));
     });
     world.arrive("1", 0).unwrap();
@@ -362,7 +364,7 @@ fn a_refusal_of_the_second_call_is_not_believed_when_the_first_started_a_task() 
     world.arrive("1", 91).unwrap();
     world.deliver(92);
     assert_eq!(world.run("1").verdict(), None);
-    world.arrive("1", 200).unwrap();
+    world.arrive("1", 220).unwrap();
     assert_eq!((world.run("1").state, world.tasks()), (State::Started, 1));
 }
 
@@ -447,9 +449,12 @@ fn nobody_is_skipped_because_of_a_slot_whose_holder_is_over() {
         world.arrive("1", 100).unwrap();
         world.task_tells("1", Some(0), 110);
     });
-    // It wakes when its run is over, and takes a slot that nobody will give back.
+    // It wakes when its run is over, and gives the slot back that it takes.
     world.arrive("1", 0).unwrap();
-    assert_eq!(world.holders(), 1);
+    assert_eq!(world.holders(), 0);
+    // One that died with it does not.
+    let holder = world.run("1").holder(1);
+    assert_eq!(now(world.backend.ledger.acquire(&holder, 1)).unwrap(), Slot::Held);
     world.arrive("2", 3600).unwrap();
     world.deliver(3601);
     assert_eq!((world.run("2").state, world.tasks()), (State::Started, 2));

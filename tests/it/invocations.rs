@@ -95,7 +95,7 @@ impl World {
             id: "request",
             nonce: "nonce",
             payload: payload.as_bytes(),
-            clock: || now,
+            clock: &move || now,
             deadline: now + SignedDuration::from_secs(seconds),
         };
         block_on(invoke(&self.backend, &self.jobs, Function::Dispatch, request))
@@ -169,7 +169,7 @@ fn a_cluster_that_cannot_be_reached_hides_no_run_of_another() {
     for (job, nonce) in [("k", "1"), ("j", "2")] {
         let body = json!({ "job": job, "key": "x" }).to_string();
         let event: Event = longshore::event::read_body(body.as_bytes(), "1").remove(0).unwrap();
-        let invocation = Invocation { now: begun, nonce };
+        let invocation = Invocation { now: begun, nonce, clock: &move || begun };
         block_on(dispatch(&world.backend, &world.jobs, &event, invocation)).unwrap();
     }
     let run = block_on(world.backend.ledger.load(&id("x"))).unwrap().unwrap();

@@ -38,6 +38,7 @@ pub(crate) fn observation() -> Message {
         attempt: 1,
         observed: Observed::Lost,
         task: None,
+        owner: "me".to_owned(),
         reason: "gone, \"for good\"\n".to_owned(),
     })
 }
