@@ -1,0 +1,105 @@
+//! A world in which everything that may go wrong does: the real dispatch, record and sweep over
+//! ports in memory, in virtual time. One seed is one history, the same every time.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test may fail by panic")]
+
+mod account;
+mod exhaustive;
+mod guard;
+mod invariants;
+mod mail;
+mod ports;
+mod report;
+mod scene;
+mod simulation;
+mod store;
+mod tape;
+mod world;
+
+use std::time::Instant;
+
+use guard::Guard;
+use tape::Tape;
+
+/// Planted into events; it may reach tasks and nobody else.
+pub(crate) const SECRET: &str = "s3cr3t-m4rk3r";
+
+/// A setting of `make simulate`.
+fn setting(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")),
+        Err(_) => default,
+    }
+}
+
+/// What is bad about this seed's history.
+fn broken(seed: u64, without: Option<Guard>) -> Vec<String> {
+    simulation::run(Tape::of_seed(seed), without, false).broken
+}
+
+#[test]
+fn no_seed_loses_or_doubles_anything() {
+    let (first, count) = (setting("FIRST", 0), setting("SEEDS", 1_000));
+    let (begun, mut calls) = (Instant::now(), 0);
+    for seed in first..first + count {
+        let world = simulation::run(Tape::of_seed(seed), None, false);
+        calls += world.calls;
+        if !world.broken.is_empty() {
+            panic!("{}", report::of(&format!("seed {seed}"), world.tape.taken().to_vec(), None));
+        }
+    }
+    let rate = count * 1_000 / u64::try_from(begun.elapsed().as_millis()).unwrap_or(1).max(1);
+    println!("{count} seeds from {first}, {calls} calls, 0 violations, {rate} seeds a second");
+}
+
+#[test]
+fn a_seed_is_one_history() {
+    for seed in 0..50 {
+        let (one, other) = (Tape::of_seed(seed), Tape::of_seed(seed));
+        let one = simulation::run(one, None, true);
+        let other = simulation::run(other, None, true);
+        assert_eq!(one.history, other.history, "{seed}");
+        let written = simulation::run(Tape::written(one.tape.taken().to_vec()), None, true);
+        assert_eq!(one.history, written.history, "{seed}");
+    }
+}
+
+#[test]
+fn every_few_deviations_of_a_small_world_do_no_harm() {
+    let deviations = u32::try_from(setting("DEVIATIONS", 1)).expect("a small number");
+    let begun = Instant::now();
+    for (name, scene) in scene::small() {
+        let coverage = exhaustive::explore(&scene, deviations);
+        println!("{name}: {} histories, {:?}", coverage.histories, coverage.deviations);
+        if let Some(bad) = coverage.bad {
+            panic!("{}", report::of(name, bad, None));
+        }
+    }
+    println!("at most {deviations} deviations, 0 violations, {} s", begun.elapsed().as_secs());
+}
+
+/// Seeds in which the absence of a guard must be noticed.
+const NOTICED_WITHIN: u64 = 10_000;
+
+#[test]
+fn a_guard_that_is_taken_out_is_missed() {
+    for guard in Guard::ALL {
+        let found = (0..NOTICED_WITHIN).find_map(|seed| {
+            broken(seed, Some(guard)).into_iter().next().map(|problem| (seed, problem))
+        });
+        let Some((seed, problem)) = found else {
+            panic!("without {guard:?} nothing goes wrong in {NOTICED_WITHIN} seeds");
+        };
+        let problem: String = problem.chars().take(150).collect();
+        println!("without {guard:?}, seed {seed}: {problem}");
+    }
+}
+
+#[test]
+fn a_tape_is_run_again() {
+    let Ok(deviations) = std::env::var("TAPE") else { return };
+    let tape = report::tape_of(&deviations).expect("`place:answer,..`");
+    let world = simulation::run(tape, None, true);
+    println!("{}", world.history.unwrap_or_default().join("\n"));
+    assert_eq!(world.broken, Vec::<String>::new());
+}
