@@ -1,6 +1,7 @@
 //! One test binary: the house as a whole, and the program as its users meet it.
 
 mod architecture;
+mod attacks;
 mod cli;
 mod containers;
 mod contracts;
