@@ -18,6 +18,7 @@ mod fargate;
 mod fargate_answers;
 #[cfg(feature = "aws")]
 mod functions;
+mod fuzz;
 #[cfg(feature = "aws")]
 mod installation;
 mod interrupt;
