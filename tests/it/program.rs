@@ -198,10 +198,10 @@ impl Running {
         self.child.try_wait().expect("a status").is_none()
     }
 
-    /// Kills the command at once, and it alone.
-    pub(crate) fn kill(mut self) {
+    /// Kills the command at once, and it alone; returns whether it was still there to be killed.
+    pub(crate) fn kill(mut self) -> bool {
         self.child.kill().expect("a signal");
-        self.child.wait().expect("an end");
+        self.child.wait().expect("an end").signal() == Some(Signal::KILL.as_raw())
     }
 
     /// Sends a signal.

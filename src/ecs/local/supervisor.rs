@@ -76,8 +76,8 @@ pub fn supervise(ledger: &Path, task: &str) -> Result<(), SupervisorError> {
     if let Err(error) = note_start(&database, &mut lock) {
         if !matches!(error, SupervisorError::RanBefore) {
             // Nothing ran: another supervisor may try.
-            let ours = "UPDATE tasks SET supervised = 0 WHERE arn = ?1";
-            database.with(|sqlite| sqlite.execute(ours, [task]))?;
+            let back = "UPDATE tasks SET supervised = 0 WHERE arn = ?1";
+            patiently(|| database.with(|sqlite| sqlite.execute(back, [task])))?;
         }
         return Err(error);
     }
@@ -307,7 +307,7 @@ impl Supervisor {
 
     /// Notes what the task is, for whoever must end it in our place.
     fn note_body(&self, body: &Body) -> Result<(), LedgerError> {
-        self.patiently(|| {
+        patiently(|| {
             self.database.with(|sqlite| record::note_body(sqlite, &self.state.task_arn, body))
         })
     }
@@ -377,21 +377,19 @@ impl Supervisor {
             }
         }
         change(&mut self.state, now);
-        self.patiently(|| {
-            self.database.transaction(|sqlite| record::write(sqlite, &self.state, now))
-        })
+        patiently(|| self.database.transaction(|sqlite| record::write(sqlite, &self.state, now)))
     }
+}
 
-    /// A full disk or a busy file may pass, and nobody else knows what happened here.
-    fn patiently(&self, write: impl Fn() -> Result<(), LedgerError>) -> Result<(), LedgerError> {
-        let give_up_at = Instant::now() + WRITE_PATIENCE;
-        loop {
-            match write() {
-                Err(LedgerError::Unavailable(_)) if Instant::now() < give_up_at => {
-                    thread::sleep(STOP_POLL);
-                }
-                written => return written,
+/// A full disk or a busy file may pass, and nobody else knows what happened here.
+fn patiently<T>(write: impl Fn() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+    let give_up_at = Instant::now() + WRITE_PATIENCE;
+    loop {
+        match write() {
+            Err(LedgerError::Unavailable(_)) if Instant::now() < give_up_at => {
+                thread::sleep(STOP_POLL);
             }
+            written => return written,
         }
     }
 }

@@ -157,14 +157,14 @@ proptest! {
     fn nothing_follows_a_verdict_but_the_truth_after_lost(history in vec((steps(), any::<bool>()), 1..40)) {
         let mut run = new_run("work", "k", 0);
         run.policy.retry.attempts = 3;
-        for (index, (step, late)) in history.iter().enumerate() {
+        for (index, (step, present)) in history.iter().enumerate() {
             let now = at(i64::try_from(index).unwrap_or(0) * 30);
             let before = run.clone();
             match (step, fact(&run, step)) {
                 (Step::AskedToStop(cause), _) => drop(run.ask_to_stop(*cause, None, now)),
                 (Step::Driven, _) => drive(&mut run, now),
                 (_, Some(fact)) => {
-                    let attempt = if *late { run.attempt() } else { run.attempt().saturating_sub(1) };
+                    let attempt = if *present { run.attempt() } else { run.attempt().saturating_sub(1) };
                     match apply(&run, attempt, &fact, now) {
                         Applied::Changed(next) => {
                             prop_assert_eq!(attempt, run.attempt(), "late news counted");
