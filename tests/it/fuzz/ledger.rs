@@ -250,6 +250,23 @@ fn every_byte_of_the_header_and_of_a_row_counts_or_means_nothing() {
 }
 
 #[test]
+fn a_changed_row_is_refused_in_a_file_that_can_only_be_read_too() {
+    let seed = &*CLOSED;
+    let verdict = b"\"verdict\":\"Cancelled\"";
+    let is_one = |at: &usize| seed.database[*at..].starts_with(verdict);
+    let places: Vec<usize> = (0..seed.database.len()).filter(is_one).collect();
+    for version in [2, 3] {
+        let mut database = seed.database.clone();
+        // The version for writing: 3 is newer than SQLite's own.
+        database[18] = version;
+        assert!(open(&database, &[]).unwrap().is_some(), "{version}");
+        // Some of them may be what is left of rows that are gone.
+        places.iter().for_each(|at| database[at + 11] = b'B');
+        assert_eq!(open(&database, &[]).unwrap(), None, "{version}");
+    }
+}
+
+#[test]
 fn a_ledger_of_an_earlier_build_is_refused_and_left_as_it_is() {
     let old = super::corpus("ledger").remove(0);
     let folder = tempfile::tempdir().unwrap();
