@@ -2,7 +2,7 @@
 
 MOTO := target/moto/bin/moto_server
 
-.PHONY: local test e2e check schema triggers lint-template bench clean
+.PHONY: local test fuzz durability e2e check schema triggers lint-template bench clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
 local:
@@ -12,6 +12,17 @@ local:
 test: $(MOTO)
 	cargo test --locked --no-default-features
 	cargo test --locked
+
+# Tries more damaged input than an ordinary test does: `make fuzz CASES=100000`.
+CASES = 10000
+fuzz:
+	PROPTEST_CASES=$(CASES) cargo test --locked --no-default-features --test it fuzz
+	PROPTEST_CASES=$(CASES) cargo test --locked --no-default-features --lib
+
+# Kills `local` and the supervisors of its tasks wherever they are: `make durability KILLS=5000`.
+KILLS = 500
+durability:
+	DURABILITY_KILLS=$(KILLS) cargo test --locked --no-default-features --test it durability
 
 # A server that answers as AWS does, in an environment of its own.
 $(MOTO): tests/moto/requirements.txt

@@ -262,7 +262,10 @@ pub fn read(payload: &[u8], id: &str) -> Vec<Delivery> {
     };
     match records_from(&value, "aws:sqs") {
         Some(messages) => messages.iter().map(|message| read_message(message, id)).collect(),
-        None if is_wrapped(&value) => whole(read_value(&value, id, 0)),
+        None if is_wrapped(&value) => match json::without_nul(value) {
+            Ok(value) => whole(read_value(&value, id, 0)),
+            Err(unreadable) => whole(vec![Err(unreadable)]),
+        },
         // One event alone is held to the size of one message, however it came.
         None => whole(read_body(payload, id)),
     }

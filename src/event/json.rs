@@ -15,14 +15,32 @@ const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Brackets within each other at most.
 const DEPTH_MAX: usize = 64;
 
-/// Parses a Lambda payload, which may be a batch of messages.
+/// Parses a Lambda payload, which may be a batch of messages. What no program could be given is
+/// let through: in one message it must not hurt the others.
 pub(super) fn parse_payload(bytes: &[u8]) -> Result<Value, Unreadable> {
     parse(bytes, PAYLOAD_BYTES_MAX)
 }
 
 /// Parses one message.
 pub(super) fn parse_message(bytes: &[u8]) -> Result<Value, Unreadable> {
-    parse(bytes, MESSAGE_BYTES_MAX)
+    without_nul(parse(bytes, MESSAGE_BYTES_MAX)?)
+}
+
+/// Refuses what no argument or environment value can hold.
+pub(super) fn without_nul(value: Value) -> Result<Value, Unreadable> {
+    if holds_nul(&value) {
+        return Err(Unreadable::NotJsonObject("a string holds the character NUL".to_owned()));
+    }
+    Ok(value)
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(object) => object.iter().any(|(key, v)| key.contains('\0') || holds_nul(v)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 fn parse(bytes: &[u8], bytes_max: usize) -> Result<Value, Unreadable> {
@@ -93,9 +111,8 @@ fn explain(text: &str, error: &serde_json::Error) -> Unreadable {
 
 /// Marks our own error within serde's text; the NUL ends the key.
 const DUPLICATE: &str = "duplicate key \u{0}";
-const NUL: &str = "a string holds the character NUL";
 
-/// A JSON value without duplicate keys and without NUL in strings.
+/// A JSON value without duplicate keys.
 struct Unique(Value);
 
 impl<'de> Deserialize<'de> for Unique {
@@ -127,11 +144,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
         Ok(value.into())
     }
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        // No argument or environment value can hold it.
-        if value.contains('\0') {
-            return Err(E::custom(NUL));
-        }
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
         Ok(value.into())
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
@@ -144,9 +157,6 @@ impl<'de> Visitor<'de> for UniqueVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            if key.contains('\0') {
-                return Err(A::Error::custom(NUL));
-            }
             let Unique(value) = entries.next_value()?;
             if object.contains_key(&key) {
                 let shown: String = key.chars().take(80).collect();

@@ -339,7 +339,8 @@ fn an_unreadable_message_leaves_its_neighbours_and_every_message_its_id() {
     rows.push(with(message("m1", job), "/attributes", "none".into()));
     rows.push(with(message("m1", job), "/body", json!({ "job": "nightly-report" })));
     let big = format!(r#"{{"job":"nightly-report","key":"{}"}}"#, "k".repeat(64 * 1024));
-    for body in ["", "null", "{", r#"{"job":"a","job":"b"}"#, &"[".repeat(10_000), &big] {
+    let twice = r#"{"job":"a","job":"b"}"#;
+    for body in ["", "null", "{", "{\"job\":\"a\"}\0", twice, &"[".repeat(10_000), &big] {
         rows.push(message("m1", body));
     }
     for bad in rows {

@@ -211,6 +211,11 @@ fn try_request(job: &Job, kinds: &[&str], at: &Path) -> Option<Problem> {
             Problem::error(below(at, &place), "begins with `-` when a default is inserted")
                 .remedy("put `--` before it, or set `allowLeadingDash: true`"),
         ),
+        // No example is empty: again it is a default.
+        Err(RequestError::NoProgram { place }) => Some(
+            Problem::error(below(at, &place), "comes out empty when a default is inserted")
+                .remedy("name the program here, or give the parameter another `default`"),
+        ),
         Err(RequestError::OverridesTooLarge(chars)) => {
             let message = format!(
                 "comes to {chars} characters of overrides, ECS takes at most {OVERRIDES_CHARS_MAX}"

@@ -57,6 +57,12 @@ pub enum RequestError {
         /// Where it stands, from the task on.
         place: Path,
     },
+    /// No program has an empty name.
+    #[error("{place}: comes out empty, and stands where the program is named")]
+    NoProgram {
+        /// Where it stands, from the task on.
+        place: Path,
+    },
     /// ECS would refuse it.
     #[error(
         "the overrides have {0} characters, ECS takes at most 8192: pass less text, for example \
@@ -191,6 +197,10 @@ impl Job {
             let dashed = filled.starts_with('-') && template::begins_with_placeholder(element);
             if dashed && !self.allow_leading_dash {
                 return Err(RequestError::LeadingDash { place });
+            }
+            let is_program = index == 0 && self.task.entry.entry_point.is_none();
+            if is_program && filled.is_empty() {
+                return Err(RequestError::NoProgram { place });
             }
             Ok(filled)
         };

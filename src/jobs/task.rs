@@ -259,6 +259,12 @@ impl TaskEntry {
         for (name, value) in &self.environment {
             let at = at.key("environment").key(name);
             check_variable(&at, name, problems);
+            if value.contains('\0') {
+                problems.push(
+                    Problem::error(at.clone(), "holds the character NUL")
+                        .remedy("remove it: no program can be given one"),
+                );
+            }
             if !template::has_placeholder(value) && looks_secret(name, value) {
                 problems.push(
                     Problem::error(at, format!("`{name}` looks like a secret in plain text"))

@@ -8,81 +8,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+use uuid::Uuid;
 
 use super::LedgerError;
 use crate::identity::Namespace;
 
+mod schema;
+
 /// Marks the file as ours: `LSHR`.
 const APPLICATION_ID: i32 = 0x4c53_4852;
-/// Counts up when the schema changes.
-const SCHEMA_VERSION: i32 = 2;
 /// How long to wait for another process's transaction.
 const BUSY_WAIT: Duration = Duration::from_secs(15);
 /// How long to pause where SQLite does not wait by itself.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
-
-const SCHEMA: &str = "
-    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-    CREATE TABLE runs (
-        id TEXT PRIMARY KEY,
-        job TEXT NOT NULL,
-        revision INTEGER NOT NULL,
-        created_at INTEGER NOT NULL,
-        due INTEGER,
-        verdict TEXT,
-        waits_for_slot INTEGER NOT NULL,
-        body TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX runs_due ON runs (due) WHERE due IS NOT NULL;
-    CREATE INDEX runs_job ON runs (job, created_at);
-    CREATE TABLE slots (job TEXT NOT NULL, holder TEXT NOT NULL, PRIMARY KEY (job, holder)) STRICT;
-    CREATE TABLE messages (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        queue TEXT NOT NULL,
-        body TEXT NOT NULL,
-        visible_at INTEGER NOT NULL,
-        receives INTEGER NOT NULL DEFAULT 0
-    ) STRICT;
-    CREATE INDEX messages_visible ON messages (queue, visible_at);
-    CREATE TABLE outcomes (run TEXT NOT NULL, verdict TEXT NOT NULL, body TEXT NOT NULL,
-        PRIMARY KEY (run, verdict)) STRICT;
-    CREATE TABLE tasks (
-        arn TEXT PRIMARY KEY,
-        cluster TEXT NOT NULL,
-        started_by TEXT NOT NULL,
-        news TEXT NOT NULL,
-        request TEXT NOT NULL,
-        frame TEXT,
-        state TEXT NOT NULL,
-        supervised INTEGER NOT NULL DEFAULT 0,
-        stop_reason TEXT,
-        body TEXT
-    ) STRICT;
-    CREATE INDEX tasks_started_by ON tasks (started_by);
-    CREATE INDEX tasks_unsupervised ON tasks (arn) WHERE supervised = 0;
-    CREATE TABLE task_definitions (
-        family TEXT NOT NULL,
-        revision INTEGER NOT NULL,
-        status TEXT NOT NULL,
-        body TEXT NOT NULL,
-        PRIMARY KEY (family, revision)
-    ) STRICT;
-    CREATE TABLE client_tokens (
-        cluster TEXT NOT NULL,
-        token TEXT NOT NULL,
-        parameters TEXT NOT NULL,
-        created_at INTEGER NOT NULL,
-        tasks TEXT NOT NULL,
-        answer TEXT NOT NULL,
-        PRIMARY KEY (cluster, token)
-    ) STRICT;
-    CREATE TABLE tags (
-        resource TEXT NOT NULL,
-        key TEXT NOT NULL,
-        value TEXT NOT NULL,
-        PRIMARY KEY (resource, key)
-    ) STRICT;
-";
 
 /// An open file.
 #[derive(Debug)]
@@ -98,6 +36,11 @@ impl Database {
         if path.extension().is_some_and(|ending| ending == "tasks") {
             let reason = "`.tasks` is the ending of the folder for what tasks print: give the \
                           ledger another one, `.db` for example";
+            return Err(in_file(path, LedgerError::Unusable(reason.to_owned())));
+        }
+        // A pipe would be written into as if it were a file.
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            let reason = "it is no file: name another with --ledger";
             return Err(in_file(path, LedgerError::Unusable(reason.to_owned())));
         }
         if let Some(folder) = path.parent() {
@@ -118,19 +61,24 @@ impl Database {
             database.create(namespace)?;
             Ok(database)
         };
-        prepare().map_err(|error| in_file(path, error))
+        prepare()
     }
 
     /// Opens a file that [`Database::open`] has prepared.
     pub fn reopen(path: &Path) -> Result<Self, LedgerError> {
-        let database = Self::connect(path).map_err(|error| in_file(path, error))?;
+        let database = Self::connect(path)?;
         database.configure()?;
         Ok(database)
     }
 
     fn connect(path: &Path) -> Result<Self, LedgerError> {
-        let connection = Connection::open(path).map_err(from_sqlite)?;
-        connection.busy_timeout(BUSY_WAIT).map_err(from_sqlite)?;
+        let open = || {
+            let connection = Connection::open(path)?;
+            connection.busy_timeout(BUSY_WAIT)?;
+            schema::add_sum(&connection)?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|error| in_file(path, from_sqlite(error)))?;
         Ok(Self { connection: Mutex::new(connection), path: path.to_owned() })
     }
 
@@ -161,13 +109,14 @@ impl Database {
             if version(sqlite)? != (0, 0) {
                 return Ok(());
             }
-            sqlite.execute_batch(SCHEMA)?;
+            sqlite.execute_batch(schema::SCHEMA)?;
             sqlite.pragma_update(None, "application_id", APPLICATION_ID)?;
-            sqlite.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-            sqlite.execute(
-                "INSERT INTO meta (name, value) VALUES ('namespace', ?1)",
-                [namespace.as_str()],
-            )?;
+            sqlite.pragma_update(None, "user_version", schema::VERSION)?;
+            let id = Uuid::new_v4().to_string();
+            for (name, value) in [("namespace", namespace.as_str()), ("id", &id)] {
+                let insert = "INSERT INTO meta (name, value) VALUES (?1, ?2)";
+                sqlite.execute(insert, [name, value])?;
+            }
             Ok(())
         })?;
         // Whoever made them may have been another namespace.
@@ -176,7 +125,7 @@ impl Database {
 
     /// Looks at what is there, without changing it.
     fn inspect(&self, namespace: &Namespace) -> Result<Found, LedgerError> {
-        let refuse = |reason: String| Err(LedgerError::Unusable(reason));
+        let refuse = |reason: String| Err(in_file(&self.path, LedgerError::Unusable(reason)));
         let (found, tables) = self.with(|sqlite| {
             // One snapshot: another process may be making the tables right now.
             let sqlite = sqlite.unchecked_transaction()?;
@@ -186,10 +135,11 @@ impl Database {
         })?;
         match found {
             (0, 0) if tables == 0 => return Ok(Found::Nothing),
-            (APPLICATION_ID, SCHEMA_VERSION) => {}
+            (APPLICATION_ID, schema::VERSION) => {}
             (APPLICATION_ID, other) => {
+                let ours = schema::VERSION;
                 return refuse(format!(
-                    "it has schema {other} and this longshore reads {SCHEMA_VERSION}: use another \
+                    "it has schema {other} and this longshore reads {ours}: use another \
                      longshore, or another --ledger"
                 ));
             }
@@ -198,15 +148,14 @@ impl Database {
                 return refuse(reason.to_owned());
             }
         }
-        let (check, owner): (String, Option<String>) = self.with(|sqlite| {
-            let check = sqlite.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-            let owner = "SELECT value FROM meta WHERE name = 'namespace'";
-            Ok((check, sqlite.query_row(owner, [], |row| row.get(0)).optional()?))
+        let (damage, owner): (Option<String>, Option<String>) = self.with(|sqlite| {
+            let sqlite = sqlite.unchecked_transaction()?;
+            Ok((schema::damage(&sqlite)?, meta(&sqlite, "namespace")?))
         })?;
+        if let Some(damage) = damage {
+            return refuse(format!("{DAMAGED} ({damage}): {RESTORE}"));
+        }
         match owner {
-            _ if check != "ok" => refuse(format!(
-                "it is damaged ({check}): restore a copy, or move it away to begin anew"
-            )),
             Some(owner) if owner == namespace.as_str() => Ok(Found::Ours),
             Some(owner) => refuse(format!(
                 "it belongs to the namespace `{owner}`: say --namespace {owner}, or name another \
@@ -221,7 +170,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, LedgerError> {
-        work(&self.lock()).map_err(from_sqlite)
+        work(&self.lock()).map_err(|error| self.explain(error))
     }
 
     /// Writes several statements, all or none.
@@ -237,7 +186,22 @@ impl Database {
             transaction.commit()?;
             Ok(value)
         };
-        run().map_err(from_sqlite)
+        run().map_err(|error| self.explain(error))
+    }
+
+    /// What this file's ledger is known by, whatever becomes of its name: a copy has the same.
+    pub(crate) fn id(&self) -> Result<String, LedgerError> {
+        self.with(|sqlite| Ok(meta(sqlite, "id")?.unwrap_or_default()))
+    }
+
+    /// An entry of ours that is none.
+    pub(crate) fn unreadable(&self, error: impl std::fmt::Display) -> LedgerError {
+        let reason = format!("an entry cannot be read ({error}): {RESTORE}");
+        in_file(&self.path, LedgerError::Unusable(reason))
+    }
+
+    fn explain(&self, error: rusqlite::Error) -> LedgerError {
+        in_file(&self.path, from_sqlite(error))
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -263,25 +227,30 @@ fn version(sqlite: &Connection) -> rusqlite::Result<(i32, i32)> {
     ))
 }
 
+fn meta(sqlite: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    let select = "SELECT value FROM meta WHERE name = ?1";
+    sqlite.query_row(select, [name], |row| row.get(0)).optional()
+}
+
+const DAMAGED: &str = "it is damaged or no SQLite file";
+const RESTORE: &str = "restore a copy, or move it away to begin anew";
+
 /// What a person or a retry can do about an error of SQLite's.
 fn from_sqlite(error: rusqlite::Error) -> LedgerError {
-    let damaged = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase];
-    match error.sqlite_error_code() {
-        Some(code) if damaged.contains(&code) => LedgerError::Unusable(format!(
-            "{error}: it is damaged or no SQLite file; restore a copy, or move it away to begin \
-             anew"
-        )),
-        Some(ErrorCode::ReadOnly) => {
-            LedgerError::Unavailable(format!("{error}: give it to this user to write"))
+    let remedy = match error.sqlite_error_code() {
+        // Statements of ours fail so only where the tables, or what stands in them, is not ours.
+        None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => {
+            return LedgerError::Unusable(format!("{DAMAGED} ({error}): {RESTORE}"));
         }
-        Some(ErrorCode::CannotOpen) => LedgerError::Unavailable(format!(
-            "{error}: name a file that can be written with --ledger"
-        )),
-        Some(ErrorCode::DiskFull) => {
-            LedgerError::Unavailable(format!("{error}: make room on the disk"))
+        Some(ErrorCode::ReadOnly) => "give it to this user to write",
+        Some(ErrorCode::CannotOpen) => "name a file that can be written with --ledger",
+        Some(ErrorCode::DiskFull) => "make room on the disk",
+        Some(ErrorCode::SystemIoFailure) => {
+            "see whether the disk is sound, has room and lets this user write"
         }
-        Some(_) | None => LedgerError::Unavailable(error.to_string()),
-    }
+        Some(_) => return LedgerError::Unavailable(error.to_string()),
+    };
+    LedgerError::Unavailable(format!("{error}: {remedy}"))
 }
 
 fn in_file(path: &Path, error: LedgerError) -> LedgerError {

@@ -22,11 +22,24 @@ impl SqliteLedger {
     pub fn new(database: Arc<Database>) -> Self {
         Self { database }
     }
+
+    fn to_json(&self, run: &Run) -> Result<String, LedgerError> {
+        serde_json::to_string(run).map_err(|error| self.database.unreadable(error))
+    }
+
+    fn read(&self, body: &str) -> Result<Run, LedgerError> {
+        serde_json::from_str(body).map_err(|error| self.database.unreadable(error))
+    }
+
+    fn to_holders(&self, names: &[String]) -> Result<Vec<Holder>, LedgerError> {
+        let parse = |name: &String| name.parse().map_err(|error| self.database.unreadable(error));
+        names.iter().map(parse).collect()
+    }
 }
 
 impl Ledger for SqliteLedger {
     async fn claim(&self, run: &Run) -> Result<Claim, LedgerError> {
-        let body = to_json(run)?;
+        let body = self.to_json(run)?;
         let (created, earlier) = self.database.transaction(|sqlite| {
             let created = sqlite.execute(
                 "INSERT INTO runs (id, job, revision, created_at, due, verdict, waits_for_slot, body)
@@ -46,27 +59,27 @@ impl Ledger for SqliteLedger {
         })?;
         match earlier {
             _ if created => Ok(Claim::Won),
-            Some(body) => Ok(Claim::Known(Box::new(from_json(&body)?))),
+            Some(body) => Ok(Claim::Known(Box::new(self.read(&body)?))),
             None => Err(LedgerError::Vanished(run.id.clone())),
         }
     }
 
     async fn load(&self, id: &RunId) -> Result<Option<Run>, LedgerError> {
         let body = self.database.with(|sqlite| body_of(sqlite, id))?;
-        body.map(|body| from_json(&body)).transpose()
+        body.map(|body| self.read(&body)).transpose()
     }
 
     async fn load_all(&self, ids: &[RunId]) -> Result<Vec<Run>, LedgerError> {
         // One after the other under one lock: nothing here is far away.
         let bodies: Vec<Option<String>> =
             self.database.with(|sqlite| ids.iter().map(|id| body_of(sqlite, id)).collect())?;
-        bodies.into_iter().flatten().map(|body| from_json(&body)).collect()
+        bodies.into_iter().flatten().map(|body| self.read(&body)).collect()
     }
 
     async fn save(&self, run: &mut Run) -> Result<Saved, LedgerError> {
         let expected = run.revision;
         run.revision += 1;
-        let body = to_json(run)?;
+        let body = self.to_json(run)?;
         let saved = self.database.with(|sqlite| {
             sqlite.execute(
                 "UPDATE runs SET revision = ?1, due = ?2, verdict = ?3, waits_for_slot = ?4,
@@ -102,7 +115,9 @@ impl Ledger for SqliteLedger {
                 .query_map(params![now.as_microsecond(), to_number(limit)], |row| row.get(0))?
                 .collect()
         })?;
-        ids.into_iter().map(|id| id.parse().map_err(unusable)).collect()
+        ids.into_iter()
+            .map(|id| id.parse().map_err(|error| self.database.unreadable(error)))
+            .collect()
     }
 
     async fn list(&self, filter: &Filter) -> Result<Vec<Run>, LedgerError> {
@@ -113,7 +128,7 @@ impl Ledger for SqliteLedger {
                 .query_map(params_from_iter(values), |row: &Row<'_>| row.get(0))?
                 .collect()
         })?;
-        bodies.iter().map(|body| from_json(body)).collect()
+        bodies.iter().map(|body| self.read(body)).collect()
     }
 
     async fn acquire(&self, holder: &Holder, limit: u32) -> Result<Slot, LedgerError> {
@@ -131,7 +146,7 @@ impl Ledger for SqliteLedger {
         })?;
         match others {
             None => Ok(Slot::Held),
-            Some(others) => Ok(Slot::Full(to_holders(&others)?)),
+            Some(others) => Ok(Slot::Full(self.to_holders(&others)?)),
         }
     }
 
@@ -146,7 +161,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn holders(&self, job: &JobName) -> Result<Vec<Holder>, LedgerError> {
-        to_holders(&self.database.with(|sqlite| holders_of(sqlite, job.as_str()))?)
+        self.to_holders(&self.database.with(|sqlite| holders_of(sqlite, job.as_str()))?)
     }
 }
 
@@ -161,10 +176,6 @@ fn holders_of(sqlite: &Connection, job: &str) -> rusqlite::Result<Vec<String>> {
         .prepare_cached("SELECT holder FROM slots WHERE job = ?1 ORDER BY holder")?
         .query_map([job], |row| row.get(0))?
         .collect()
-}
-
-fn to_holders(names: &[String]) -> Result<Vec<Holder>, LedgerError> {
-    names.iter().map(|name| name.parse().map_err(unusable)).collect()
 }
 
 fn to_query(filter: &Filter) -> (String, Vec<Sql>) {
@@ -202,18 +213,6 @@ fn to_query(filter: &Filter) -> (String, Vec<Sql>) {
         values.push(to_number(filter.limit).into());
     }
     (sql, values)
-}
-
-fn to_json(run: &Run) -> Result<String, LedgerError> {
-    serde_json::to_string(run).map_err(unusable)
-}
-
-fn from_json(body: &str) -> Result<Run, LedgerError> {
-    serde_json::from_str(body).map_err(unusable)
-}
-
-fn unusable(error: impl std::fmt::Display) -> LedgerError {
-    LedgerError::Unusable(format!("an entry cannot be read: {error}"))
 }
 
 fn to_number(value: impl TryInto<i64>) -> i64 {

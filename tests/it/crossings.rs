@@ -113,6 +113,11 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
+    /// How many tasks were started.
+    pub(crate) fn count(&self) -> usize {
+        self.tasks.lock().unwrap().len()
+    }
+
     /// A task moves on, and ECS tells of it: it runs, or exits.
     pub(crate) fn tell(&self, task: &str, exit_code: Option<i32>, at: Timestamp) -> Event {
         let mut tasks = self.tasks.lock().unwrap();

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "a test may fail by panic")]
 
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -487,7 +488,7 @@ fn a_ledger_that_cannot_be_written_or_is_no_file_is_told_as_such() {
 #[test]
 fn a_ledger_that_is_not_ours_is_refused_and_left_as_it_is() {
     type Spoil = fn(&Project);
-    let rows: [(&str, Spoil, &str); 6] = [
+    let rows: [(&str, Spoil, &str); 8] = [
         ("another namespace's", |_| (), "say --namespace longshore"),
         (
             "text",
@@ -509,6 +510,30 @@ fn a_ledger_that_is_not_ours_is_refused_and_left_as_it_is() {
                 project.write(LEDGER, whole.get(..100).unwrap_or_default());
             },
             "restore a copy",
+        ),
+        (
+            "a changed digit",
+            |project| {
+                let mut whole = project.read(LEDGER);
+                let code = b"\"exitCode\":0";
+                // Wherever it stands: some of it may be what is left of rows that are gone.
+                for at in code.len()..=whole.len() {
+                    if whole[..at].ends_with(code) {
+                        whole[at - 1] = b'1';
+                    }
+                }
+                project.write(LEDGER, whole);
+            },
+            "restore a copy",
+        ),
+        (
+            "older",
+            |project| {
+                let old = "tests/corpus/ledger/schema-2.db";
+                let old = Path::new(env!("CARGO_MANIFEST_DIR")).join(old);
+                project.write(LEDGER, fs::read(old).expect("an older ledger"));
+            },
+            "another longshore",
         ),
         ("newer", |project| sqlite(project, "PRAGMA user_version = 99"), "another longshore"),
         (

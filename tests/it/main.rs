@@ -1,6 +1,7 @@
 //! One test binary: the house as a whole, and the program as its users meet it.
 
 mod architecture;
+mod attacks;
 mod cli;
 mod containers;
 mod contracts;
@@ -9,6 +10,7 @@ mod costs;
 #[cfg(feature = "aws")]
 mod crashes;
 mod crossings;
+mod durability;
 #[cfg(feature = "aws")]
 mod dynamodb;
 #[cfg(feature = "aws")]
@@ -17,6 +19,7 @@ mod fargate;
 mod fargate_answers;
 #[cfg(feature = "aws")]
 mod functions;
+mod fuzz;
 #[cfg(feature = "aws")]
 mod installation;
 mod interrupt;

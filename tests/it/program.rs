@@ -3,6 +3,7 @@
 
 #![expect(clippy::panic, clippy::expect_used, reason = "a test may fail by panic")]
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::{FileExt as _, symlink};
@@ -130,16 +131,18 @@ impl Project {
             .collect()
     }
 
-    /// Kills what runs in the folder and was started with this argument, and waits for its end.
-    pub(crate) fn kill(&self, argument: &str) {
+    /// Kills what runs in the folder and was started with this argument, and waits for its end;
+    /// returns how many there were.
+    pub(crate) fn kill(&self, argument: &str) -> usize {
+        let killed = Cell::new(0);
         wait_for("the killed to be gone", || {
             let left = self.processes(argument);
-            for pid in &left {
-                // It may have ended by itself.
-                let _ = kill_process(*pid, Signal::KILL);
-            }
+            // It may have ended by itself.
+            let signals = left.iter().map(|pid| kill_process(*pid, Signal::KILL));
+            killed.set(killed.get().max(signals.filter(Result::is_ok).count()));
             left.is_empty()
         });
+        killed.get()
     }
 }
 
@@ -147,7 +150,8 @@ impl Drop for Project {
     fn drop(&mut self) {
         // A folder under a failed test is left to its processes rather than panicking twice.
         if !thread::panicking() {
-            return self.kill("");
+            self.kill("");
+            return;
         }
         for pid in self.processes("") {
             let _ = kill_process(pid, Signal::KILL);
@@ -189,10 +193,15 @@ impl Running {
         written(&self.stdout)
     }
 
-    /// Kills the command at once, and it alone.
-    pub(crate) fn kill(mut self) {
+    /// Whether it still runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("a status").is_none()
+    }
+
+    /// Kills the command at once, and it alone; returns whether it was still there to be killed.
+    pub(crate) fn kill(mut self) -> bool {
         self.child.kill().expect("a signal");
-        self.child.wait().expect("an end");
+        self.child.wait().expect("an end").signal() == Some(Signal::KILL.as_raw())
     }
 
     /// Sends a signal.

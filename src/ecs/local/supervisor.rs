@@ -2,7 +2,7 @@
 //! step down. It is a process of its own, so it knows the exit code whatever becomes of the others.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, ExitStatus};
@@ -43,6 +43,11 @@ pub enum SupervisorError {
     /// No process has such an id.
     #[error("the task's process has an id that is none")]
     ProcessId,
+    /// It was started before, and the ledger does not know it.
+    #[error(
+        "the task has run before, and the ledger does not know it: it was put back from a copy"
+    )]
+    RanBefore,
     /// There is no such task.
     #[error("there is no task {0}")]
     UnknownTask(String),
@@ -53,7 +58,12 @@ pub fn supervise(ledger: &Path, task: &str) -> Result<(), SupervisorError> {
     let database = Database::reopen(ledger)?;
     fs::create_dir_all(tasks_folder(ledger))?;
     // Held until this process ends, however it ends.
-    let lock = File::create(lock_file(ledger, task))?;
+    let mut lock = File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(lock_file(ledger, task))?;
     if lock.try_lock().is_err() {
         return Ok(());
     }
@@ -62,6 +72,14 @@ pub fn supervise(ledger: &Path, task: &str) -> Result<(), SupervisorError> {
     })?;
     if taken == 0 {
         return Ok(());
+    }
+    if let Err(error) = note_start(&database, &mut lock) {
+        if !matches!(error, SupervisorError::RanBefore) {
+            // Nothing ran: another supervisor may try.
+            let back = "UPDATE tasks SET supervised = 0 WHERE arn = ?1";
+            patiently(|| database.with(|sqlite| sqlite.execute(back, [task])))?;
+        }
+        return Err(error);
     }
     let order: String = database.with(|sqlite| {
         sqlite.query_row("SELECT request FROM tasks WHERE arn = ?1", [task], |row| row.get(0))
@@ -73,6 +91,21 @@ pub fn supervise(ledger: &Path, task: &str) -> Result<(), SupervisorError> {
     };
     let log = OpenOptions::new().create(true).append(true).open(log_file(ledger, task))?;
     Supervisor { database, state, order, log }.run()
+}
+
+/// Notes beside the ledger that the task starts. A ledger that was put back from a copy, or lost
+/// its last writes, does not know that it did: then nobody will ever know how it ended.
+fn note_start(database: &Database, lock: &mut File) -> Result<(), SupervisorError> {
+    let id = database.id()?;
+    let mut noted = String::new();
+    lock.read_to_string(&mut noted)?;
+    if noted == id {
+        return Err(SupervisorError::RanBefore);
+    }
+    lock.set_len(0)?;
+    lock.rewind()?;
+    lock.write_all(id.as_bytes())?;
+    Ok(lock.sync_data()?)
 }
 
 struct Supervisor {
@@ -274,7 +307,7 @@ impl Supervisor {
 
     /// Notes what the task is, for whoever must end it in our place.
     fn note_body(&self, body: &Body) -> Result<(), LedgerError> {
-        self.patiently(|| {
+        patiently(|| {
             self.database.with(|sqlite| record::note_body(sqlite, &self.state.task_arn, body))
         })
     }
@@ -344,21 +377,19 @@ impl Supervisor {
             }
         }
         change(&mut self.state, now);
-        self.patiently(|| {
-            self.database.transaction(|sqlite| record::write(sqlite, &self.state, now))
-        })
+        patiently(|| self.database.transaction(|sqlite| record::write(sqlite, &self.state, now)))
     }
+}
 
-    /// A full disk or a busy file may pass, and nobody else knows what happened here.
-    fn patiently(&self, write: impl Fn() -> Result<(), LedgerError>) -> Result<(), LedgerError> {
-        let give_up_at = Instant::now() + WRITE_PATIENCE;
-        loop {
-            match write() {
-                Err(LedgerError::Unavailable(_)) if Instant::now() < give_up_at => {
-                    thread::sleep(STOP_POLL);
-                }
-                written => return written,
+/// A full disk or a busy file may pass, and nobody else knows what happened here.
+fn patiently<T>(write: impl Fn() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+    let give_up_at = Instant::now() + WRITE_PATIENCE;
+    loop {
+        match write() {
+            Err(LedgerError::Unavailable(_)) if Instant::now() < give_up_at => {
+                thread::sleep(STOP_POLL);
             }
+            written => return written,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
-use super::source::Source;
+use super::source::{Source, too_deep};
 use super::{
     DEPTH_MAX, MERGE_KEY, NODES_MAX, Node, PROBLEMS_MAX, Path, Segment, Value, WRITE_OUT,
     too_many_problems,
@@ -108,8 +108,7 @@ impl Builder<'_> {
     ) -> Result<(), Problem> {
         let span = self.report_properties(span, anchor, tag)?;
         if self.frames.len() >= DEPTH_MAX {
-            let problem = Problem::error(Path::root(), "the file is nested too deep");
-            return Err(problem.remedy(format!("keep to {DEPTH_MAX} levels")).at(span));
+            return Err(too_deep(span));
         }
         self.frames.push(Frame { span, children });
         Ok(())

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use saphyr_parser::{ScalarStyle, ScanError, Span};
 
-use super::{BYTE_ORDER_MARK, BYTES_MAX, Path, Value, WRITE_OUT};
+use super::{BYTE_ORDER_MARK, BYTES_MAX, DEPTH_MAX, Path, Value, WRITE_OUT};
 use crate::jobs::problem::Problem;
 
 /// A text of which every character's place is known.
@@ -84,6 +84,10 @@ impl<'s> Source<'s> {
         if info.starts_with("tab") || info.contains(" tab") {
             return tab_problem(self.find_tab(start));
         }
+        // The parser has a limit of its own, and may meet it before ours is counted.
+        if info.contains("recursion limit") {
+            return too_deep(start..start + width);
+        }
         let (message, remedy) = match info {
             _ if info.contains("unknown anchor") => ("aliases are not supported", WRITE_OUT),
             _ if info.contains(" tag") || info.contains("handle wasn't declared") => {
@@ -115,6 +119,13 @@ impl<'s> Source<'s> {
         }
         start..start
     }
+}
+
+/// What is nested deeper than is read.
+pub(super) fn too_deep(span: Range<usize>) -> Problem {
+    Problem::error(Path::root(), "the file is nested too deep")
+        .remedy(format!("keep to {DEPTH_MAX} levels"))
+        .at(span)
 }
 
 fn tab_problem(span: Range<usize>) -> Problem {
