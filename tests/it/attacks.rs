@@ -81,7 +81,7 @@ impl World {
             id: "request",
             nonce: "nonce",
             payload: payload.as_bytes(),
-            clock: || now,
+            clock: &move || now,
             deadline: now + SignedDuration::from_mins(1),
         };
         let answer = block_on(invoke(&self.backend, &self.jobs, function, request)).unwrap();

@@ -86,14 +86,16 @@ fn fact(run: &Run, step: &Step) -> Option<Fact> {
             }
             Event::Observation(seen) => {
                 let task = own.then(|| run.living_task().map(str::to_owned)).flatten();
-                Some(Fact::Observed { observed: seen.observed, task, reason: seen.reason })
+                let owner = run.owner.clone();
+                Some(Fact::Observed { observed: seen.observed, task, owner, reason: seen.reason })
             }
             _ => None,
         },
         Step::Launched(own) => Some(Fact::Launched { task: task(*own) }),
         Step::Observed(observed, own) => {
             let task = own.then(|| run.living_task().map(str::to_owned)).flatten();
-            Some(Fact::Observed { observed: *observed, task, reason: "seen".to_owned() })
+            let (owner, reason) = (run.owner.clone(), "seen".to_owned());
+            Some(Fact::Observed { observed: *observed, task, owner, reason })
         }
         Step::AskedToStop(_) | Step::Driven => None,
     }

@@ -77,7 +77,8 @@ fn write(folder: &Path) -> Vec<Vec<String>> {
         states.push(contents(&file));
         if number % 3 == 0 {
             let (observed, reason) = (Observed::Cancelled, "over".to_owned());
-            let fact = Fact::Observed { observed, task: None, reason };
+            let owner = one.owner.clone();
+            let fact = Fact::Observed { observed, task: None, owner, reason };
             let Applied::Changed(ended) = apply(&one, 1, &fact, at(50)) else { continue };
             one = *ended;
             block_on(ledger.save(&mut one)).unwrap();
