@@ -36,7 +36,8 @@ const ROOMS: &[&str] = &[
     "lib",
 ];
 /// Rooms that know nothing of the world.
-const PURE: [&str; 7] = ["identity", "event", "jobs", "run", "policy", "stack", "diagnosis"];
+const PURE: [&str; 8] =
+    ["identity", "event", "jobs", "cause", "run", "policy", "stack", "diagnosis"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
