@@ -65,7 +65,7 @@ fn mangle(text: &str, seed: &mut u64) -> String {
             ('\'' | '’', _) => '\u{2018}',
             ('"', 0) => '\u{201c}',
             (' ', 0) => '\u{a0}',
-            (' ', 1) if next(seed) % 4 == 0 => {
+            (' ', 1) if next(seed).is_multiple_of(4) => {
                 mangled.push(' ');
                 ' '
             }
@@ -75,7 +75,7 @@ fn mangle(text: &str, seed: &mut u64) -> String {
             0 => mangled.push(c),
             1 => mangled.extend(c.to_uppercase()),
             2 => mangled.extend(c.to_lowercase()),
-            _ if next(seed) % 2 == 0 => mangled.extend(c.to_uppercase()),
+            _ if next(seed).is_multiple_of(2) => mangled.extend(c.to_uppercase()),
             _ => mangled.push(c),
         }
     }

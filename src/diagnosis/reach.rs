@@ -146,7 +146,7 @@ pub fn reach(world: &World, from: &Origin<'_>, to: &Destination) -> Reach {
             return reach;
         }
         Err(unseen) => {
-            reach.unseen.push((Check::Subnets, unseen));
+            reach.unseen.push((Check::Route, unseen));
             return reach;
         }
     };

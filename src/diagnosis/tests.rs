@@ -2,5 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panic")]
 
+mod causes;
+mod evidence;
+mod rules;
 mod sketch;
 mod worlds;

@@ -12,6 +12,7 @@ const ROOMS: &[&str] = &[
     "identity",
     "event",
     "jobs",
+    "cause",
     "run",
     "policy",
     "stack",
