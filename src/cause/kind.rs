@@ -44,13 +44,13 @@ macro_rules! kinds {
 
 kinds! {
     RegistryUnreachable = "registry-unreachable":
-        "the task cannot reach Amazon ECR to sign in: its subnet has no way there"
+        "the task cannot reach Amazon ECR to sign in"
         => "give a public subnet assignPublicIp: true, a private one a NAT route or the endpoints ecr.api, ecr.dkr and s3 (gateway), with private DNS on and port 443 open";
     LayersUnreachable = "layers-unreachable":
         "the task reaches the registry but not S3, where ECR keeps the image's layers"
         => "add the S3 gateway endpoint to the subnet's route table, or a NAT route, and let the security group out to S3's prefix list on port 443";
     ImageUnreachable = "image-unreachable":
-        "the task cannot reach the image's registry: no way there, or it did not answer in time"
+        "the task cannot reach the image's registry"
         => "if it comes again, look at public address, NAT route, endpoints and security group; once alone it is a passing disturbance";
     PullInterrupted = "pull-interrupted":
         "pulling the image broke off half-way"

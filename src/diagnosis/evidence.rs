@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Source;
 use super::world::World;
-use crate::cause::Cause;
 
 mod account;
+mod run;
 mod subject;
 
 pub use account::{Cluster, Decision, Image, LogGroup, Quota, Role, Secret, Trigger};
+pub use run::RunSeen;
 pub use subject::{ContainerDefinition, Definition, LogTarget, Subject, SubjectTrigger};
 
 /// The version of the format that this longshore writes, and the newest it reads.
@@ -67,32 +68,6 @@ pub struct Evidence {
     /// What EC2 has.
     #[serde(default)]
     pub network: World,
-}
-
-/// The run that is asked about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RunSeen {
-    /// Its id.
-    pub id: String,
-    /// Its job.
-    pub job: String,
-    /// Where it stands, in a word: a verdict, or `Started` ...
-    pub status: String,
-    /// The attempt, from 1.
-    pub attempt: u32,
-    /// What is known of the attempt's end: ECS's reasons, as they are.
-    #[serde(default)]
-    pub reasons: Vec<String>,
-    /// ECS's stop code.
-    #[serde(default)]
-    pub stop_code: Option<String>,
-    /// The cause that was stored with it.
-    #[serde(default)]
-    pub cause: Option<Cause>,
-    /// Since when its task has been waited for, if it has not started.
-    #[serde(default)]
-    pub pending_since: Option<Timestamp>,
 }
 
 /// Why a text is no evidence.

@@ -29,12 +29,31 @@ pub(super) fn cause(evidence: &Evidence, findings: &[Finding]) -> Option<NamedCa
     let first = findings.iter().filter(|finding| finding.status == Status::Fail);
     let first = first.min_by_key(|finding| finding.check);
     let Some(run) = &evidence.run else { return first.map(of_finding) };
-    let Some(told) = told(run) else {
-        // It ended without a word, or did not begin: what is broken is what keeps it.
-        let has_ended_well = run.status == "Succeeded";
-        return first.filter(|_| !has_ended_well).map(of_finding);
-    };
-    Some(join(run, told, findings))
+    if run.status == "Succeeded" {
+        return None;
+    }
+    if let Some(told) = told(run) {
+        return Some(join(run, told, findings));
+    }
+    if run.ended_badly() && (run.exit_code.is_some() || first.is_none()) {
+        return of_itself(run);
+    }
+    // It ended without a word, or did not begin: what is broken is what keeps it.
+    first.filter(|_| run.status != "Running").map(of_finding)
+}
+
+/// The program's own end, or ours: nothing that the account could be blamed for.
+fn of_itself(run: &RunSeen) -> Option<NamedCause> {
+    Some(NamedCause {
+        kind: None,
+        check: None,
+        sentence: run.reasons.first()?.clone(),
+        proof: run.reasons.iter().skip(1).map(|reason| format!("ECS: {reason}")).collect(),
+        remedy: match run.exit_code {
+            Some(1..) => format!("longshore logs {}", run.id),
+            Some(_) | None => format!("longshore show {}", run.id),
+        },
+    })
 }
 
 /// The cause that the run's own words name.

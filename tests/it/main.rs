@@ -9,6 +9,7 @@ mod costs;
 #[cfg(feature = "aws")]
 mod crashes;
 mod crossings;
+mod diagnosis;
 #[cfg(feature = "aws")]
 mod dynamodb;
 #[cfg(feature = "aws")]

@@ -49,19 +49,6 @@ impl Service {
             Self::Host(_) => return None,
         })
     }
-
-    /// What it is needed for.
-    pub fn purpose(&self) -> &'static str {
-        match self {
-            Self::EcrApi => "signing in at the registry",
-            Self::EcrDkr | Self::Host(_) => "pulling the image",
-            Self::S3 => "pulling the image's layers",
-            Self::Logs => "writing the log",
-            Self::SecretsManager | Self::Ssm => "reading secrets",
-            Self::Kms => "decrypting secrets",
-            Self::SsmMessages => "`aws ecs execute-command`",
-        }
-    }
 }
 
 impl fmt::Display for Service {

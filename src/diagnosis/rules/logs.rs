@@ -16,10 +16,8 @@ fn of(look: Look<'_>, logs: &LogTarget) -> Finding {
     let (check, group) = (Check::LogGroup, &logs.group);
     let subject = look.about(group);
     match source(&look.evidence.log_groups, group, "log groups") {
-        Ok(Some(_)) => Finding::ok(check, &subject, format!("{group} exists")),
-        Ok(None) if logs.create => {
-            Finding::ok(check, &subject, format!("{group} will be made by the first task"))
-        }
+        Ok(Some(_)) => Finding::ok(check, &subject, "it exists"),
+        Ok(None) if logs.create => Finding::ok(check, &subject, "the first task makes it"),
         Ok(None) => Finding::fail(
             check,
             &subject,

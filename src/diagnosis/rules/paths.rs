@@ -82,11 +82,11 @@ impl Ways {
             match blocker.check() {
                 // One for each service: each has its own host and its own remedy.
                 Check::Route => found.extend(
-                    services.iter().map(|to| stopped(look, blocker, &[to], &subnets.join(", "))),
+                    services.iter().filter_map(|to| stopped(look, blocker, &[to], &subnets)),
                 ),
                 _ => {
                     let services: Vec<&Destination> = services.iter().collect();
-                    found.push(stopped(look, blocker, &services, &subnets.join(", ")));
+                    found.extend(stopped(look, blocker, &services, &subnets));
                 }
             }
         }
@@ -130,20 +130,38 @@ impl Ways {
 }
 
 /// A finding about what stops these services.
-fn stopped(look: Look<'_>, blocker: &Blocker, services: &[&Destination], subnets: &str) -> Finding {
-    let Some(first) = services.first() else {
-        return look.fail(blocker.check(), format!("nothing gets out of {subnets}"), "");
-    };
+fn stopped(
+    look: Look<'_>,
+    blocker: &Blocker,
+    services: &[&Destination],
+    subnets: &[&str],
+) -> Option<Finding> {
+    let first = services.first()?;
     let names: Vec<String> = services.iter().map(|to| to.service.to_string()).collect();
     let subject = look.about(&names.join(", "));
-    let purpose = first.service.purpose();
-    let evidence = format!("{} (needed for {purpose}; from {subnets})", blocker.sentence(first));
-    let remedy = blocker.remedy(first);
+    let evidence = format!("{}; from {}", blocker.sentence(first), subnets.join(", "));
+    let remedy = fill(look, &blocker.remedy(first), subnets);
     // Secrets are decrypted by their own service: AWS asks for this way, few tasks ever take it.
-    if services.iter().all(|to| to.service == Service::Kms) {
-        return Finding::warn(blocker.check(), &subject, evidence, remedy);
+    Some(match services.iter().all(|to| to.service == Service::Kms) {
+        true => Finding::warn(blocker.check(), &subject, evidence, remedy),
+        false => Finding::fail(blocker.check(), &subject, evidence, remedy),
+    })
+}
+
+/// Puts what is known into the commands, so that less is left to be looked up.
+fn fill(look: Look<'_>, remedy: &str, subnets: &[&str]) -> String {
+    let known = look.evidence.network.subnets.seen("subnets").ok();
+    let vpc =
+        known.and_then(|known| known.iter().find(|known| subnets.contains(&known.id.as_str())));
+    let mut filled =
+        remedy.replace("--subnet-ids SUBNET", &format!("--subnet-ids {}", subnets.join(" ")));
+    if let Some(subnet) = vpc {
+        filled = filled.replace("--vpc-id VPC", &format!("--vpc-id {}", subnet.vpc));
     }
-    Finding::fail(blocker.check(), &subject, evidence, remedy)
+    if let Ok([group, ..]) = look.subject.security_groups.seen("groups").map(Vec::as_slice) {
+        filled = filled.replace("TASK_SECURITY_GROUP", group);
+    }
+    filled
 }
 
 fn noted(look: Look<'_>, note: &Note) -> Option<Finding> {

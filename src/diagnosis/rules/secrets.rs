@@ -16,7 +16,7 @@ fn of(look: Look<'_>, name: &str) -> Finding {
     let (check, subject) = (Check::Secrets, look.about(name));
     match source(&look.evidence.secrets, name, "secrets") {
         Ok(Some(secret)) if secret.has_value => {
-            Finding::ok(check, &subject, format!("{name} exists and has a value"))
+            Finding::ok(check, &subject, "it exists and has a value")
         }
         Ok(Some(_)) => Finding::fail(
             check,

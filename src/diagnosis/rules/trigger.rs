@@ -59,7 +59,7 @@ fn one(look: Look<'_>, key: &str, told: [&str; 3], remedies: [String; 2]) -> Fin
     let [create, enable] = remedies;
     match source(&look.evidence.triggers, key, "triggers") {
         Ok(Some(trigger)) if trigger.enabled => {
-            Finding::ok(Check::Trigger, &subject, format!("{name} {fine}"))
+            Finding::ok(Check::Trigger, &subject, format!("it {fine}"))
         }
         Ok(Some(_)) => Finding::fail(Check::Trigger, &subject, format!("{name} {off}"), enable),
         Ok(None) => Finding::fail(Check::Trigger, &subject, format!("{name} {missing}"), create),

@@ -29,11 +29,11 @@ fn no_way_to_the_registry_is_told_from_a_disturbance() {
         (lasting.kind, lasting.check),
         (Some(Kind::RegistryUnreachable), Some(Check::Route))
     );
-    insta::assert_snapshot!(lasting.sentence, @"the task cannot reach Amazon ECR to sign in: its subnet has no way there: rtb-app has no route to api.ecr.eu-west-1.amazonaws.com, and no VPC endpoint stands in for one (needed for signing in at the registry; from app)");
+    insta::assert_snapshot!(lasting.sentence, @"the task cannot reach Amazon ECR to sign in: rtb-app has no route to api.ecr.eu-west-1.amazonaws.com, and no VPC endpoint stands in for one; from app");
     insta::assert_snapshot!(lasting.remedy, @r"
     aws ec2 create-route --route-table-id rtb-app --destination-cidr-block 0.0.0.0/0 --nat-gateway-id NAT
     or, without a NAT gateway:
-    aws ec2 create-vpc-endpoint --vpc-id VPC --service-name com.amazonaws.eu-west-1.ecr.api --vpc-endpoint-type Interface --private-dns-enabled --subnet-ids SUBNET --security-group-ids SG
+    aws ec2 create-vpc-endpoint --vpc-id vpc-1 --service-name com.amazonaws.eu-west-1.ecr.api --vpc-endpoint-type Interface --private-dns-enabled --subnet-ids app --security-group-ids SG
     ");
     let passing = cause(&failed(healthy(), AUTH));
     assert_eq!((passing.kind, passing.check), (Some(Kind::RegistryUnreachable), None));

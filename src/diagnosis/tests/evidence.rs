@@ -133,6 +133,7 @@ pub(super) fn failed(mut evidence: Evidence, reason: &str) -> Evidence {
         attempt: 1,
         reasons: vec![reason.to_owned()],
         stop_code: Some("TaskFailedToStart".to_owned()),
+        exit_code: None,
         cause: None,
         pending_since: None,
     });

@@ -290,7 +290,7 @@ fn only_the_subnets_that_are_cut_off_are_named() {
         ]
     );
     assert!(
-        failed.iter().all(|f| f.check == Check::Route && f.evidence.ends_with("from app-b)")),
+        failed.iter().all(|f| f.check == Check::Route && f.evidence.ends_with("; from app-b")),
         "{failed:#?}"
     );
     let ok = with(&evidence, Status::Ok);
