@@ -18,6 +18,9 @@ mod text;
 
 pub use kind::Kind;
 
+/// A longer name says less than its sentence does without it.
+const NAME_CHARS_MAX: usize = 200;
+
 /// What went wrong, as far as a text tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -66,7 +69,8 @@ fn about(reason: &str) -> Option<&str> {
     static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"subnet-[0-9a-f]{8,17}|arn:aws[a-z-]*:(?:secretsmanager|ssm):[A-Za-z0-9:/_+=.@-]*[A-Za-z0-9]").ok()
     });
-    NAMES.as_ref()?.find(reason).map(|found| found.as_str())
+    let found = NAMES.as_ref()?.find(reason)?;
+    (found.len() <= NAME_CHARS_MAX).then(|| found.as_str())
 }
 
 #[cfg(test)]

@@ -118,6 +118,10 @@ const FAMILIES: &[(&[&str], Kind)] = &[
     (&["resource:"], Kind::InstanceFull),
     (&["throttling"], Kind::Throttled),
     (&["rate exceeded"], Kind::Throttled),
+    // Our own words, where ECS has none.
+    (&["longshore: did not start in time"], Kind::StartTimeout),
+    (&["stopped because it took longer than"], Kind::StartTimeout),
+    (&["stopped because it had not started within"], Kind::StartTimeout),
     // What AWS's own side did.
     (&["service discovery instance could not be registered"], Kind::ServiceDiscovery),
     (&["task provisioning failed"], Kind::ProvisioningFailed),

@@ -217,6 +217,9 @@ kinds! {
     Initialization = "initialization":
         "something the task needs before its program could not be had"
         => "look at registry, secrets, log group and volumes, and at the way to them";
+    StartTimeout = "start-timeout":
+        "the task did not start within its limit, and ECS does not say why"
+        => "look at the image's size and at the way to its registry, secrets and log; startWithin is the limit";
     EssentialExited = "essential-exited":
         "a container that the task cannot do without exited"
         => "look at its exit code and its log";

@@ -166,6 +166,7 @@ fn may_pass(kind: Kind) -> bool {
 
 /// The checks that can prove a kind, the likeliest first.
 fn suspects(kind: Kind) -> &'static [Check] {
+    // A task that hangs hangs at the first thing it has to wait for.
     const WAY: &[Check] = &[
         Check::Route,
         Check::SecurityGroup,
@@ -179,6 +180,7 @@ fn suspects(kind: Kind) -> &'static [Check] {
         | Kind::LayersUnreachable
         | Kind::ImageUnreachable
         | Kind::SecretUnreachable
+        | Kind::StartTimeout
         | Kind::PullInterrupted => WAY,
         Kind::LogGroupOrRoute => &[
             Check::LogGroup,

@@ -4,10 +4,14 @@
 
 use std::path::Path;
 
+use longshore::cause::{Cause, Kind};
 use longshore::diagnosis::Check;
+use longshore::queue::Outcome;
+use longshore::run::{Attempt, Run, State, Verdict};
 use serde_json::{Value, json};
 
-use crate::program::{Done, Project, job};
+use crate::contracts::{at, run};
+use crate::program::{Done, Project, job, task};
 
 /// A project with the evidence of this name as `evidence.json`.
 fn project(name: &str) -> Project {
@@ -138,6 +142,25 @@ fn a_run_of_this_machine_is_told_of_by_its_own_words() {
 }
 
 #[test]
+fn a_task_that_cannot_start_has_its_cause_in_the_story_unasked() {
+    let settings =
+        ["task.image: alpine", "task.command: [no-such-program]", "launches: { max: 1 }"];
+    let project = Project::new(&task(&settings));
+    let event = project.event("one");
+    let local = project.run(&["local", &event]);
+    assert_eq!(local.code, Some(1), "{local:#?}");
+    let shown = project.run(&["show", "work"]).stdout;
+    for part in ["  cause    the image has no such program\n", "  remedy   correct command"] {
+        assert!(local.stdout.contains(part) && shown.contains(part), "{part}: {local:#?}");
+    }
+    let shown = project.run(&["show", "work", "-o", "json"]).json();
+    assert_eq!(shown["cause"]["kind"], "program-missing", "{shown:#}");
+    assert_eq!(shown["cause"], shown["attempts"][0]["cause"]);
+    let why = project.run(&["why", "work", "-o", "json"]).json();
+    assert_eq!(why["cause"]["sentence"], shown["cause"]["sentence"], "{why:#}");
+}
+
+#[test]
 fn a_run_of_this_machine_that_went_well_has_no_cause() {
     let project = Project::new(&job("exit 0", &[]));
     let event = project.event("one");
@@ -164,4 +187,20 @@ fn the_documentation_has_every_check_in_order_and_every_permission_in_its_policy
     needed.sort_unstable();
     needed.dedup();
     assert_eq!(allowed.iter().filter_map(Value::as_str).collect::<Vec<_>>(), needed);
+}
+
+#[test]
+fn an_outcome_carries_the_cause_that_was_stored_with_its_run() {
+    let cause = Cause::of_reason("OutOfMemoryError: Container killed", None);
+    let attempt = Attempt { number: 1, cause, ..Attempt::default() };
+    let state = State::Ended { verdict: Verdict::Failed, at: at(7) };
+    let ended = Run { state, attempts: vec![attempt], ..run("report", "1", 0) };
+    let outcome = Outcome::of(&ended).expect("an outcome");
+    assert_eq!(outcome.cause.as_ref().map(|cause| cause.kind), Some(Kind::OutOfMemory));
+    let told = serde_json::to_value(&outcome).expect("JSON");
+    assert_eq!(told["cause"]["kind"], "out-of-memory");
+    // Every copy follows from the stored run, and is the same.
+    let stored = serde_json::to_string(&ended).expect("JSON");
+    let again: Run = serde_json::from_str(&stored).expect("a run");
+    assert_eq!(Outcome::of(&again), Some(outcome));
 }

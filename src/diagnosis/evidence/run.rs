@@ -69,7 +69,7 @@ impl RunSeen {
             reasons,
             stop_code: None,
             exit_code: run.exit_code(),
-            cause: None,
+            cause: run.cause().cloned(),
             pending_since: launch.filter(|_| is_pending).map(|launch| launch.at),
         }
     }
