@@ -11,10 +11,12 @@ use super::Source;
 use super::world::World;
 
 mod account;
+mod asked;
 mod run;
 mod subject;
 
 pub use account::{Cluster, Decision, Image, LogGroup, Quota, Role, Secret, Trigger};
+pub use asked::whole_secret;
 pub use run::RunSeen;
 pub use subject::{ContainerDefinition, Definition, LogTarget, Subject, SubjectTrigger};
 
