@@ -26,9 +26,12 @@ pub struct NamedCause {
 
 /// The cause, if there is one.
 pub(super) fn cause(evidence: &Evidence, findings: &[Finding]) -> Option<NamedCause> {
-    let first = findings.iter().filter(|finding| finding.status == Status::Fail);
-    let first = first.min_by_key(|finding| finding.check);
-    let Some(run) = &evidence.run else { return first.map(of_finding) };
+    let failed = || findings.iter().filter(|finding| finding.status == Status::Fail);
+    let Some(run) = &evidence.run else {
+        return failed().min_by_key(|finding| finding.check).map(of_finding);
+    };
+    // Whatever should have started it did.
+    let first = failed().filter(|f| f.check != Check::Trigger).min_by_key(|f| f.check);
     if run.status == "Succeeded" {
         return None;
     }
@@ -78,7 +81,7 @@ fn join(run: &RunSeen, told: Cause, findings: &[Finding]) -> NamedCause {
         return NamedCause {
             kind: Some(told.kind),
             check: Some(culprit.check),
-            sentence: format!("{}: {}", told.sentence, culprit.evidence),
+            sentence: format!("{}: {}", without_guess(&told), culprit.evidence),
             proof,
             remedy: culprit.remedy.clone().unwrap_or(told.remedy),
         };
@@ -90,13 +93,23 @@ fn join(run: &RunSeen, told: Cause, findings: &[Finding]) -> NamedCause {
                 is(Status::Ok).map(|f| format!("{}: {}: {}", f.check, f.subject, f.evidence));
             proof.extend(fine);
             (
-                format!("{}; all of it is in order now, so it passed by itself", told.sentence),
+                format!("{}; all is in order now, so it passed by itself", without_guess(&told)),
                 "run it again; if it comes again, look at the service's own health".to_owned(),
             )
         } else {
             (told.sentence, told.remedy)
         };
     NamedCause { kind: Some(told.kind), check: None, sentence, proof, remedy }
+}
+
+/// What is wrong, without the guess why: the findings know.
+fn without_guess(told: &Cause) -> &str {
+    match told.kind {
+        Kind::LogGroupOrRoute => "the task cannot open its log",
+        Kind::InterfaceFailed => "EC2 could not make the task's network interface",
+        Kind::StartTimeout => "the task did not start within its limit",
+        _ => &told.sentence,
+    }
 }
 
 /// Whether a finding is about the run's job, and, where it is about services, about one that the
@@ -167,6 +180,9 @@ fn may_pass(kind: Kind) -> bool {
 /// The checks that can prove a kind, the likeliest first.
 fn suspects(kind: Kind) -> &'static [Check] {
     // A task that hangs hangs at the first thing it has to wait for.
+    const AFTER_TRIGGER: &[Check] = match &Check::ALL {
+        [_, rest @ ..] => rest,
+    };
     const WAY: &[Check] = &[
         Check::Route,
         Check::SecurityGroup,
@@ -180,8 +196,8 @@ fn suspects(kind: Kind) -> &'static [Check] {
         | Kind::LayersUnreachable
         | Kind::ImageUnreachable
         | Kind::SecretUnreachable
-        | Kind::StartTimeout
         | Kind::PullInterrupted => WAY,
+        Kind::StartTimeout => AFTER_TRIGGER,
         Kind::LogGroupOrRoute => &[
             Check::LogGroup,
             Check::Route,

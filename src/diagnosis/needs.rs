@@ -1,6 +1,6 @@
 //! Which services a task must reach before its program runs.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::Source;
 use super::evidence::{Definition, Evidence, Subject};
@@ -63,45 +63,49 @@ pub(super) fn services(
     definition: &Definition,
 ) -> Vec<Destination> {
     let here = evidence.region.as_str();
-    let mut needed = BTreeSet::new();
+    let mut needed = BTreeMap::new();
+    let mut need = |service: Service, region: &str, host: Option<String>| {
+        let mut to = Destination::new(service, region);
+        to.host = host.unwrap_or(to.host);
+        needed.insert((to.service.clone(), to.host.clone()), to);
+    };
     for container in &definition.containers {
         let image = ImageName::of(&container.image);
         match image.ecr {
-            Some((_, region)) if image.host.ends_with(".on.aws") => {
-                // A dual-stack name: its families are those of the name.
-                let host = Service::Host(image.host.to_owned());
-                needed.extend([(host, region), (Service::EcrApi, region), (Service::S3, region)]);
+            Some((_, region)) => {
+                // Under its dual-stack name an image comes from dual-stack hosts throughout.
+                let dual = image.host.ends_with(".on.aws");
+                let api = dual.then(|| format!("api.ecr.{region}.api.aws"));
+                let layers = dual.then(|| format!("s3.dualstack.{region}.amazonaws.com"));
+                need(Service::EcrApi, region, api);
+                need(Service::EcrDkr, region, Some(image.host.to_owned()));
+                need(Service::S3, region, layers);
             }
-            Some((_, region)) => needed.extend(
-                [Service::EcrApi, Service::EcrDkr, Service::S3].map(|service| (service, region)),
-            ),
-            None => drop(needed.insert((Service::Host(image.host.to_owned()), here))),
+            None => need(Service::Host(image.host.to_owned()), here, None),
         }
         for secret in &container.secrets {
-            needed.insert((keeper(secret), here));
+            need(keeper(secret), here, None);
             let own_key = evidence.secrets.get(secret).is_some_and(
                 |source| matches!(source, Source::Seen(Some(secret)) if secret.key.is_some()),
             );
             if own_key {
-                needed.insert((Service::Kms, here));
+                need(Service::Kms, here, None);
             }
         }
         if let Some(logs) = &container.logs {
-            needed.insert((Service::Logs, logs.region.as_str()));
+            need(Service::Logs, &logs.region, None);
         }
     }
     if subject.enable_execute_command {
-        needed.insert((Service::SsmMessages, here));
+        need(Service::SsmMessages, here, None);
     }
-    needed.into_iter().map(|(service, region)| destination(evidence, service, region)).collect()
-}
-
-fn destination(evidence: &Evidence, service: Service, region: &str) -> Destination {
-    let mut to = Destination::new(service, region);
-    if let Some(Source::Seen(addresses)) = evidence.hosts.get(&to.host) {
-        to.addresses.clone_from(addresses);
-    }
-    to
+    let resolve = |mut to: Destination| {
+        if let Some(Source::Seen(addresses)) = evidence.hosts.get(&to.host) {
+            to.addresses.clone_from(addresses);
+        }
+        to
+    };
+    needed.into_values().map(resolve).collect()
 }
 
 #[cfg(test)]

@@ -113,10 +113,19 @@ impl Destination {
     /// below `api.aws` and `on.aws` have both, all others only those of IPv4 for certain.
     pub(super) fn families(&self) -> (bool, bool) {
         if self.addresses.is_empty() {
-            let both = [".api.aws", ".on.aws"].iter().any(|end| self.host.ends_with(end));
+            let both = self.host.ends_with(".api.aws")
+                || self.host.ends_with(".on.aws")
+                || self.host.contains(".dualstack.");
             return (true, both);
         }
         (self.addresses.iter().any(IpAddr::is_ipv4), self.addresses.iter().any(IpAddr::is_ipv6))
+    }
+
+    /// Whether ECS itself chooses the name it is called by, and takes one with IPv6 addresses where
+    /// a task has no others. The image's host is chosen by whoever writes the task definition
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-networking.html>).
+    pub(super) fn is_called_by_ecs(&self) -> bool {
+        !matches!(self.service, Service::EcrDkr | Service::Host(_))
     }
 
     /// AWS's list of the service's addresses, where it publishes one.

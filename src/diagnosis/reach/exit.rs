@@ -152,7 +152,9 @@ impl<'w> Start<'w, '_> {
                 Err(stop) if v6 => self.by_family(to, true, notes).map_err(|_| stop),
                 outcome => outcome,
             },
-            (None, Some(_)) if v6 || self.subnet.dns64 => self.by_family(to, true, notes),
+            (None, Some(_)) if v6 || self.subnet.dns64 || to.is_called_by_ecs() => {
+                self.by_family(to, true, notes)
+            }
             (_, Some(_)) if v6 => self.by_family(to, true, notes),
             _ => Err(Blocker::NoCommonFamily { subnet: self.subnet.id.clone() }.into()),
         }
@@ -165,7 +167,7 @@ impl<'w> Start<'w, '_> {
         notes: &mut Vec<Note>,
     ) -> Result<Exit<'w>, Stop> {
         let table = table_of(self.world, &self.subnet.id, &self.subnet.vpc)?;
-        let translated = v6 && !to.families().1;
+        let translated = v6 && self.subnet.dns64 && !to.families().1;
         let mut targets = to.targets(self.world, v6 && !translated);
         if translated {
             targets.addresses = targets.addresses.into_iter().map(nat64).collect();

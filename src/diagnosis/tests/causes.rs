@@ -57,6 +57,7 @@ fn a_log_group_that_is_missing_is_told_from_one_that_is_out_of_reach() {
     missing.log_groups.insert(GROUP.to_owned(), Seen(None));
     assert_eq!(cause(&missing).check, Some(Check::LogGroup));
     assert!(cause(&missing).remedy.contains("--log-group-name /ecs/report-log"));
+    insta::assert_snapshot!(cause(&missing).sentence, @"the task cannot open its log: log group /ecs/report-log does not exist in eu-west-1");
     let unreachable = cause(&failed(cut_off(), NO_GROUP));
     assert_eq!(unreachable.check, Some(Check::Route));
     assert!(unreachable.sentence.contains("logs.eu-west-1"), "{}", unreachable.sentence);
@@ -96,6 +97,30 @@ fn a_run_that_is_still_waited_for_has_what_is_broken_as_its_cause() {
     assert_eq!(cause(&evidence).check, Some(Check::Route));
     evidence.network = healthy().network;
     assert_eq!(diagnose(&evidence).cause, None);
+}
+
+#[test]
+fn a_task_that_did_not_start_in_time_has_the_first_thing_it_waits_for_as_its_cause() {
+    let slow = "failed to start: stopped because it took longer than 10m";
+    let mut evidence = failed(cut_off(), slow);
+    evidence.queue_admits = Seen(false);
+    let named = cause(&evidence);
+    assert_eq!((named.kind, named.check), (Some(Kind::StartTimeout), Some(Check::Route)));
+    assert!(named.sentence.starts_with("the task did not start within its limit: rtb-app has no"));
+    let named = cause(&failed(healthy(), slow));
+    assert_eq!((named.kind, named.check), (Some(Kind::StartTimeout), None));
+    assert!(named.sentence.ends_with("ECS does not say why"), "{}", named.sentence);
+}
+
+#[test]
+fn a_programs_own_end_is_not_blamed_on_the_account() {
+    let mut evidence = failed(cut_off(), "container `main` exited with code 3");
+    if let Some(run) = &mut evidence.run {
+        (run.exit_code, run.stop_code) = (Some(3), Some("EssentialContainerExited".to_owned()));
+    }
+    let named = cause(&evidence);
+    assert_eq!((named.kind, named.check), (None, None));
+    assert_eq!(named.remedy, "longshore logs report-aaaaabbbbbcccccddddd");
 }
 
 #[test]
