@@ -160,6 +160,27 @@ kinds! {
     Throttled = "throttled":
         "ECS answered too many calls from this account at once"
         => "nothing: longshore asks again later";
+    LaunchDenied = "launch-denied":
+        "longshore may not start the task"
+        => "longshore render, then deploy triggers.yaml: it allows what jobs.yaml names";
+    RoleRefused = "role-refused":
+        "ECS may not take on one of the task's roles"
+        => "let ecs-tasks.amazonaws.com take the role on in its trust policy, and longshore's role pass it";
+    ClusterMissing = "cluster-missing":
+        "the cluster does not exist or is not active"
+        => "correct cluster, or make it: aws ecs create-cluster --cluster-name CLUSTER";
+    ProviderMissing = "capacity-provider-missing":
+        "the cluster does not have the capacity provider"
+        => "aws ecs put-cluster-capacity-providers --cluster CLUSTER --capacity-providers FARGATE FARGATE_SPOT --default-capacity-provider-strategy capacityProvider=FARGATE";
+    DefinitionMissing = "task-definition-missing":
+        "the task definition does not exist or is not active"
+        => "correct task.taskDefinition, or register it";
+    ContainerMissing = "container-missing":
+        "the task definition has no such container"
+        => "correct task.container";
+    NetworkMissing = "network-missing":
+        "a subnet or security group does not exist"
+        => "correct the job's network";
     Incompatible = "incompatible":
         "the task definition is not one for Fargate"
         => "add FARGATE to its requiresCompatibilities, with networkMode awsvpc, cpu and memory";

@@ -222,6 +222,13 @@ fn suspects(kind: Kind) -> &'static [Check] {
         Kind::CpuQuota | Kind::SizeQuota => &[Check::Quota],
         Kind::NoCapacity | Kind::ZoneWithoutFargate => &[Check::Zones],
         Kind::Incompatible => &[Check::TaskDefinition, Check::CapacityProvider],
+        Kind::LaunchDenied => &[Check::PassRole],
+        Kind::RoleRefused => &[Check::ExecutionRole, Check::TaskRole, Check::PassRole],
+        Kind::ClusterMissing => &[Check::Cluster],
+        Kind::ProviderMissing => &[Check::CapacityProvider],
+        Kind::DefinitionMissing => &[Check::TaskDefinition],
+        Kind::ContainerMissing => &[Check::Container],
+        Kind::NetworkMissing => &[Check::Subnets, Check::SecurityGroup],
         Kind::ResourceMissing => &[Check::Cluster, Check::TaskDefinition],
         Kind::Initialization => {
             &[Check::ExecutionRolePermissions, Check::Secrets, Check::LogGroup, Check::Route]
