@@ -30,8 +30,8 @@ use groups::{Other, ends};
 pub struct Origin<'a> {
     /// One of its subnets.
     pub subnet: &'a str,
-    /// Its security groups.
-    pub groups: &'a [String],
+    /// Its security groups; `None` where they are not known.
+    pub groups: Option<&'a [String]>,
     /// Whether it gets a public address.
     pub public_address: bool,
 }
@@ -184,20 +184,18 @@ fn pass_groups(
     exit: &Exit<'_>,
     to: &Destination,
 ) -> Result<(), Stop> {
-    if from.groups.is_empty() {
-        return Ok(());
-    }
+    let Some(own) = from.groups else { return Ok(()) };
     match &exit.end {
         End::Addresses(addresses) => {
             let list = to.prefix_list(world).map(|list| list.id.as_str());
             let other = Other { addresses, groups: &[], list };
-            groups::let_out(world, from.groups, &other, to, &to.host)
+            groups::let_out(world, own, &other, to, &to.host)
         }
         End::Endpoint { endpoint, subnets } => {
             let cidrs = subnets.iter().filter_map(|subnet| subnet.v4().or(subnet.v6()));
             let addresses: Vec<_> = cidrs.flat_map(ends).collect();
             let other = Other { addresses: &addresses, groups: &endpoint.groups, list: None };
-            groups::let_out(world, from.groups, &other, to, &endpoint.id)
+            groups::let_out(world, own, &other, to, &endpoint.id)
         }
     }
 }
@@ -212,9 +210,14 @@ fn pass_endpoint_groups(
     let End::Endpoint { endpoint, .. } = &exit.end else { return Ok(()) };
     let Some(cidr) = subnet.v4().or(subnet.v6()) else { return Ok(()) };
     let addresses = ends(cidr);
-    let other = Other { addresses: &addresses, groups: from.groups, list: None };
+    let own = from.groups.unwrap_or_default();
+    let other = Other { addresses: &addresses, groups: own, list: None };
     if groups::let_in(world, &endpoint.groups, &other, to.port)? {
         return Ok(());
+    }
+    if from.groups.is_none() {
+        // One of them may be let in by its name.
+        return Err(Unseen::NotAsked("the task's security groups").into());
     }
     let groups = endpoint.groups.clone();
     let from = format!("{} ({cidr})", subnet.id);

@@ -24,8 +24,8 @@ pub(super) const CHECKS: [Check; 6] = [
 struct Ways {
     /// The way of each service, from which subnets.
     paths: BTreeMap<(Service, Path), Vec<String>>,
-    /// What stops which services, from which subnets.
-    blocked: BTreeMap<Blocker, (Vec<Destination>, BTreeSet<String>)>,
+    /// What stops which services, each from which subnets.
+    blocked: BTreeMap<Blocker, Vec<(Destination, Vec<String>)>>,
     notes: BTreeSet<Note>,
     unseen: BTreeSet<(Check, Unseen)>,
 }
@@ -38,10 +38,10 @@ pub(super) fn findings(look: Look<'_>, definition: &Definition) -> Vec<Finding> 
     };
     let mut ways = Ways::default();
     let groups = match subject.security_groups.seen("security groups") {
-        Ok(groups) => groups.as_slice(),
+        Ok(groups) => Some(groups.as_slice()),
         Err(unseen) => {
             ways.unseen.insert((Check::SecurityGroup, unseen));
-            &[]
+            None
         }
     };
     for to in services(look.evidence, subject, definition) {
@@ -65,11 +65,12 @@ impl Ways {
             if matches!(blocker, Blocker::NoSubnet { .. }) {
                 continue;
             }
-            let (services, subnets) = self.blocked.entry(blocker).or_default();
-            if !services.contains(to) {
-                services.push(to.clone());
+            let stopped = self.blocked.entry(blocker).or_default();
+            let subnet = from.subnet.to_owned();
+            match stopped.iter_mut().find(|(service, _)| service == to) {
+                Some((_, subnets)) => subnets.push(subnet),
+                None => stopped.push((to.clone(), vec![subnet])),
             }
-            subnets.insert(from.subnet.to_owned());
         }
         self.notes.extend(way.notes);
         self.unseen.extend(way.unseen);
@@ -77,17 +78,14 @@ impl Ways {
 
     fn into_findings(self, look: Look<'_>) -> Vec<Finding> {
         let mut found = self.fine(look);
-        for (blocker, (services, subnets)) in &self.blocked {
-            let subnets: Vec<&str> = subnets.iter().map(String::as_str).collect();
+        for (blocker, services) in &self.blocked {
             match blocker.check() {
                 // One for each service: each has its own host and its own remedy.
-                Check::Route => found.extend(
-                    services.iter().filter_map(|to| stopped(look, blocker, &[to], &subnets)),
-                ),
-                _ => {
-                    let services: Vec<&Destination> = services.iter().collect();
-                    found.extend(stopped(look, blocker, &services, &subnets));
+                Check::Route => {
+                    let each = services.iter().map(std::slice::from_ref);
+                    found.extend(each.filter_map(|service| stopped(look, blocker, service)));
                 }
+                _ => found.extend(stopped(look, blocker, services)),
             }
         }
         found.extend(self.notes.iter().filter_map(|note| noted(look, note)));
@@ -133,16 +131,18 @@ impl Ways {
 fn stopped(
     look: Look<'_>,
     blocker: &Blocker,
-    services: &[&Destination],
-    subnets: &[&str],
+    services: &[(Destination, Vec<String>)],
 ) -> Option<Finding> {
-    let first = services.first()?;
-    let names: Vec<String> = services.iter().map(|to| to.service.to_string()).collect();
+    let (first, _) = services.first()?;
+    let names: Vec<String> = services.iter().map(|(to, _)| to.service.to_string()).collect();
+    let subnets: BTreeSet<&str> =
+        services.iter().flat_map(|(_, subnets)| subnets).map(String::as_str).collect();
+    let subnets: Vec<&str> = subnets.into_iter().collect();
     let subject = look.about(&names.join(", "));
     let evidence = format!("{}; from {}", blocker.sentence(first), subnets.join(", "));
-    let remedy = fill(look, &blocker.remedy(first), subnets);
+    let remedy = fill(look, &blocker.remedy(first), &subnets);
     // Secrets are decrypted by their own service: AWS asks for this way, few tasks ever take it.
-    Some(match services.iter().all(|to| to.service == Service::Kms) {
+    Some(match services.iter().all(|(to, _)| to.service == Service::Kms) {
         true => Finding::warn(blocker.check(), &subject, evidence, remedy),
         false => Finding::fail(blocker.check(), &subject, evidence, remedy),
     })

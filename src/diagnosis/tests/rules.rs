@@ -424,6 +424,46 @@ fn a_refused_source_is_named_and_hides_no_other_finding() {
 }
 
 #[test]
+fn a_group_that_was_not_found_out_is_not_taken_for_shut_out() {
+    for (rule, skips) in [("in=443:sg-task", true), ("in=443:10.0.0.0/16", false)] {
+        let mut evidence = with_network(
+            "endpoints",
+            &format!(
+                "endpoint vpce-secrets secretsmanager in=ends group=sg-ends
+                group sg-ends {rule}"
+            ),
+        );
+        evidence.jobs[0].security_groups =
+            Source::Refused { permission: "ec2:DescribeSecurityGroups".to_owned() };
+        assert!(diagnose(&evidence).is_good(), "{rule}: {:#?}", with(&evidence, Status::Fail));
+        let skipped: BTreeSet<Check> =
+            with(&evidence, Status::Skipped).iter().map(|finding| finding.check).collect();
+        assert!(skipped.contains(&Check::SecurityGroup), "{rule}");
+        assert_eq!(skipped.contains(&Check::Endpoint), skips, "{rule}");
+    }
+}
+
+#[test]
+fn each_service_is_told_with_its_own_subnets() {
+    let evidence = with_network(
+        "nat",
+        "subnet app-b b 10.0.2.0/24
+        nat nat-1 in=edge state=failed
+        endpoint vpce-s3 s3
+        table rtb-b for=app-b 0.0.0.0/0=nat-1 pl-s3=vpce-s3
+        task in=app,app-b groups=sg-task",
+    );
+    let told: Vec<(String, bool)> = with(&evidence, Status::Fail)
+        .into_iter()
+        .map(|f| (f.subject, f.evidence.ends_with("from app, app-b")))
+        .collect();
+    let expected = [("ecr.api", true), ("ecr.dkr", true), ("s3", false), ("logs", true)];
+    for (service, both) in expected {
+        assert!(told.contains(&(format!("report: {service}"), both)), "{service}: {told:?}");
+    }
+}
+
+#[test]
 fn a_refused_source_makes_nothing_of_a_healthy_job_fail() {
     for (permission, refuse, _) in sources() {
         let mut evidence = healthy();

@@ -247,7 +247,7 @@ impl Sketch {
     pub(super) fn reach(&self, service: &str, port: u16) -> Reach {
         let origin = Origin {
             subnet: self.subnets.first().unwrap(),
-            groups: &self.groups,
+            groups: Some(&self.groups),
             public_address: self.public,
         };
         let mut to = Destination::new(self::service(service), REGION);
