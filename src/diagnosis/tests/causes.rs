@@ -78,6 +78,18 @@ fn a_way_that_the_words_do_not_mean_is_not_the_cause() {
 }
 
 #[test]
+fn what_is_broken_for_another_job_is_not_the_cause() {
+    let mut evidence = failed(healthy(), AUTH);
+    let mut other = evidence.jobs[0].clone();
+    other.job = "other".to_owned();
+    other.subnets = Seen(vec!["edge".to_owned()]);
+    evidence.jobs.insert(0, other);
+    let diagnosis = diagnose(&evidence);
+    assert!(diagnosis.findings.iter().any(|f| f.check == Check::PublicIp), "{diagnosis:#?}");
+    assert_eq!(diagnosis.cause.map(|cause| cause.check), Some(None));
+}
+
+#[test]
 fn without_a_run_the_first_thing_on_a_tasks_way_is_the_cause() {
     let mut evidence = cut_off();
     evidence.log_groups.insert(GROUP.to_owned(), Seen(None));

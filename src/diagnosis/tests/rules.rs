@@ -475,6 +475,28 @@ fn a_refused_source_makes_nothing_of_a_healthy_job_fail() {
 }
 
 #[test]
+fn what_was_not_seen_is_not_called_fine() {
+    for (permission, refuse, _) in sources() {
+        let mut evidence = healthy();
+        refuse(&mut evidence, permission);
+        let findings = diagnose(&evidence).findings;
+        for skipped in findings.iter().filter(|finding| finding.status == Status::Skipped) {
+            let same = |f: &&Finding| f.check == skipped.check && f.subject == skipped.subject;
+            let statuses: Vec<Status> = findings.iter().filter(same).map(|f| f.status).collect();
+            assert!(!statuses.contains(&Status::Ok), "{permission}: {skipped:?}");
+        }
+    }
+}
+
+#[test]
+fn a_variant_of_a_processor_is_that_processor() {
+    let mut evidence = healthy();
+    definition(&mut evidence).architecture = "ARM64".to_owned();
+    seen(&mut evidence.images, IMAGE).platforms = vec!["linux/arm64/v8".to_owned()];
+    assert!(with(&evidence, Status::Fail).is_empty());
+}
+
+#[test]
 fn what_nobody_asked_for_is_skipped() {
     let mut evidence = healthy();
     evidence.images.clear();

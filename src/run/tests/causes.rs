@@ -36,6 +36,13 @@ fn a_bad_end_has_the_cause_that_ecs_words_name() {
         ("EssentialContainerExited", "over", &[("app", Some(0), oom)][..], None),
         ("EssentialContainerExited", "over", &[("app", Some(3), "")][..], None),
         ("EssentialContainerExited", "over", &[("app", Some(0), "")][..], None),
+        // A name is no word of ECS's.
+        (
+            "EssentialContainerExited",
+            "over",
+            &[("app", Some(3), ""), ("outofmemory", Some(0), "")][..],
+            None,
+        ),
         ("SpotInterruption", "gone", &[("app", Some(143), "")][..], Some(Kind::SpotInterruption)),
         ("InfrastructureHealth", "odd", &[("app", None, "")][..], Some(Kind::HostFailed)),
         ("UserInitiated", "by me", &[("app", Some(143), "")][..], None),
