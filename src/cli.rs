@@ -10,6 +10,8 @@ use crate::ecs::local::SUPERVISE_VERB;
 use crate::identity::Namespace;
 
 mod check;
+mod diagnosis;
+mod doctor;
 mod exit;
 mod explain;
 mod jobs_file;
@@ -22,6 +24,7 @@ mod run;
 mod runs;
 mod show;
 mod timeline;
+mod why;
 
 pub use exit::Exit;
 use exit::Failure;
@@ -99,6 +102,12 @@ enum Verb {
     /// Print the output of a run's task.
     #[command(after_help = "Example:\n  longshore logs nightly-report-4f --follow")]
     Logs(logs::Arguments),
+    /// Name the one thing that a run failed of or waits for, with proof and remedy.
+    #[command(after_help = "Example:\n  longshore why nightly-report-4f")]
+    Why(why::Arguments),
+    /// Name what is broken before anything runs: network, roles, image, secrets, log, triggers.
+    #[command(after_help = "Example:\n  longshore doctor nightly-report --from evidence.json")]
+    Doctor(doctor::Arguments),
     /// Write triggers.yaml: the schedules, rules and permissions that jobs.yaml needs on AWS.
     #[command(after_help = "Example:\n  longshore render --check")]
     Render(render::Arguments),
@@ -162,6 +171,8 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Runs(arguments) => block_on(runs::run(&cli.common, arguments)),
         Verb::Show(arguments) => block_on(show::run(&cli.common, arguments)),
         Verb::Logs(arguments) => block_on(logs::run(&cli.common, arguments)),
+        Verb::Why(arguments) => block_on(why::run(&cli.common, arguments)),
+        Verb::Doctor(arguments) => doctor::run(&cli.common, arguments),
         Verb::Render(arguments) => render::run(&cli.common, arguments),
         Verb::Schema => output::print_json(&crate::jobs::schema()),
         Verb::Completions { shell } => {

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cause::Cause;
 use crate::event::{Manual, Observation, Reminder, TaskState};
 use crate::identity::{JobName, RunId};
 use crate::run::{Run, State, Verdict};
@@ -111,6 +112,9 @@ pub struct Outcome {
     pub exit_code: Option<i32>,
     /// In one sentence.
     pub reason: Option<String>,
+    /// What that means, where ECS's words tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// How many attempts it took.
     pub attempts: u32,
     /// The last task.
@@ -133,6 +137,7 @@ impl Outcome {
             verdict,
             exit_code: run.exit_code(),
             reason: run.reason().map(str::to_owned),
+            cause: run.cause().cloned(),
             attempts: run.attempt(),
             task: run.last_task().map(str::to_owned),
             created_at: run.created_at,

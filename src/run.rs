@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::cause::Cause;
 use crate::event::{Observed, Occurrence, Values};
 use crate::identity::{ClientToken, Holder, JobName, Namespace, RunId, StartedBy};
 use crate::jobs::{Policy, TaskRequest, later};
@@ -155,6 +156,9 @@ pub struct Attempt {
     pub exit_code: Option<i32>,
     /// How it ended, in one sentence for a person.
     pub reason: Option<String>,
+    /// What that means, where ECS's words tell: of its end, or of what keeps it from starting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
 }
@@ -262,6 +266,11 @@ impl Run {
         self.attempts.iter().rev().find_map(|attempt| attempt.reason.as_deref())
     }
 
+    /// What the last attempt failed of, or waits for, as far as ECS's words tell.
+    pub fn cause(&self) -> Option<&Cause> {
+        self.attempts.last()?.cause.as_ref()
+    }
+
     /// An attempt, as the holder of a slot.
     pub fn holder(&self, attempt: u32) -> Holder {
         Holder { run: self.id.clone(), attempt }
@@ -364,6 +373,7 @@ impl Run {
         if let Some(launch) = self.present_launch() {
             launch.refusal = Some(shorten(refusal));
         }
+        self.note_cause(Cause::of_reason(refusal, None));
         self.wait(until, Wait::Doubt);
     }
 
@@ -399,10 +409,20 @@ impl Run {
         };
         let asks = is_news && self.verdict().is_none();
         if asks {
+            if cause == StopCause::StartTimeout {
+                // Whoever looks at it now shall not wait until ECS has stopped it.
+                self.note_cause(Cause::of_reason(&cause.to_reason(), None));
+            }
             self.stop = Some(StopAsked { cause, at: now, by });
             self.due = Some(now);
         }
         asks
+    }
+
+    fn note_cause(&mut self, cause: Option<Cause>) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.cause = cause;
+        }
     }
 
     fn present_launch(&mut self) -> Option<&mut Launch> {
@@ -538,6 +558,7 @@ impl Run {
             launch.task = Some(task.to_owned());
             launch.refusal = None;
             let limit = later(launch.at, start_within);
+            self.note_cause(None);
             self.state = State::Started;
             self.due_by(limit);
         }
@@ -554,6 +575,7 @@ impl Run {
         let verdict = ending.verdict(self.stop.as_ref());
         let reason = ending.explain(self.stop.as_ref(), &self.policy, reason);
         if let Some(attempt) = self.attempts.last_mut() {
+            attempt.cause = ending.cause(&reason);
             attempt.ending = Some(ending);
             attempt.exit_code = code;
             attempt.reason = Some(shorten(&reason));

@@ -81,7 +81,13 @@ fn tell_launch(
 }
 
 fn tell_end(run: &Run, attempt: &Attempt, note: &mut impl FnMut(Option<Timestamp>, String)) {
-    let Some(ending) = &attempt.ending else { return };
+    let Some(ending) = &attempt.ending else {
+        // Not over, but kept from starting: by a refusal, or beyond its limit.
+        let launch =
+            attempt.launches.last().map(|launch| launch.times.stopped_at.unwrap_or(launch.at));
+        let stop = run.stop.as_ref().map(|stop| stop.at);
+        return tell_cause(attempt, stop.or(launch), note);
+    };
     let last = attempt.number == run.attempt();
     let name = match (last, run.verdict()) {
         (true, Some(verdict)) => verdict.as_str(),
@@ -90,6 +96,18 @@ fn tell_end(run: &Run, attempt: &Attempt, note: &mut impl FnMut(Option<Timestamp
     let stopped = attempt.launches.last().and_then(|launch| launch.times.stopped_at);
     let reason = printable(attempt.reason.as_deref().unwrap_or_default());
     note(stopped.or(attempt.ended_at), format!("{name:8} {reason}"));
+    tell_cause(attempt, stopped.or(attempt.ended_at), note);
+}
+
+/// What the end means, and what to do.
+fn tell_cause(
+    attempt: &Attempt,
+    at: Option<Timestamp>,
+    note: &mut impl FnMut(Option<Timestamp>, String),
+) {
+    let Some(cause) = &attempt.cause else { return };
+    note(at, format!("cause    {}", printable(&cause.sentence)));
+    note(at, format!("remedy   {}", printable(&cause.remedy)));
 }
 
 /// A run as JSON, for `local`, `runs` and `show`.
@@ -102,6 +120,7 @@ pub(super) fn to_json(run: &Run) -> Value {
         "verdict": run.verdict(),
         "exitCode": run.exit_code(),
         "reason": run.reason(),
+        "cause": run.cause(),
         "occurrence": run.occurrence.to_string(),
         "happenedAt": run.happened_at,
         "createdAt": run.created_at,
@@ -130,6 +149,7 @@ fn attempt_json(attempt: &Attempt) -> Value {
         "ending": attempt.ending.as_ref().map(|ending| ending.name()),
         "exitCode": attempt.exit_code,
         "reason": attempt.reason,
+        "cause": attempt.cause,
         "endedAt": attempt.ended_at,
         "launches": launches,
     })

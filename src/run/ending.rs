@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{StopAsked, StopCause, Verdict};
-use crate::event::Observed;
+use crate::cause::Cause;
+use crate::event::{Observed, StopCode};
 use crate::jobs::Policy;
 
 /// How an attempt ended.
@@ -106,5 +107,25 @@ impl Ending {
             (StopCause::Replaced, None) => "replaced by a newer run".to_owned(),
         };
         format!("{why}; {reason}")
+    }
+
+    /// What ECS's words about a bad end mean. What a program says by its exit code, and what
+    /// somebody wanted, has no other cause.
+    pub(super) fn cause(&self, reason: &str) -> Option<Cause> {
+        let code = match self {
+            Self::Exited { code: 0, .. }
+            | Self::Exited { out_of_memory: false, .. }
+            | Self::Stopped { .. }
+            | Self::Observed(Observed::Skipped | Observed::Cancelled | Observed::Lost) => {
+                return None;
+            }
+            Self::SpotInterruption => Some(StopCode::SpotInterruption),
+            Self::InfrastructureHealth => Some(StopCode::InfrastructureHealth),
+            Self::Exited { .. }
+            | Self::FailedToStart
+            | Self::NoExitCode
+            | Self::Observed(Observed::Invalid | Observed::NotPlaced) => None,
+        };
+        Cause::of_reason(reason, code.as_ref()).filter(|cause| !cause.kind.is_generic())
     }
 }

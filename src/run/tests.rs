@@ -7,6 +7,8 @@ use super::*;
 use crate::event::TaskState;
 use crate::jobs::Period;
 
+mod causes;
+
 const T1: &str = "arn:aws:ecs:eu-west-1:123456789012:task/batch/1";
 const T2: &str = "arn:aws:ecs:eu-west-1:123456789012:task/batch/2";
 const T9: &str = "arn:aws:ecs:eu-west-1:123456789012:task/batch/9";

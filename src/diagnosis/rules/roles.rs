@@ -1,0 +1,155 @@
+//! `execution-role`, `execution-role-permissions`, `task-role` and `pass-role`.
+
+use super::{Look, source};
+use crate::diagnosis::evidence::{Decision, Definition};
+use crate::diagnosis::needs::ImageName;
+use crate::diagnosis::{Check, Finding, Unseen};
+
+/// Who takes on a task's roles.
+const ECS_TASKS: &str = "ecs-tasks.amazonaws.com";
+/// What hands a role over.
+const PASS_ROLE: &str = "iam:PassRole";
+
+pub(super) fn findings(look: Look<'_>, definition: &Definition) -> Vec<Finding> {
+    let mut found = Vec::new();
+    match &definition.execution_role {
+        Some(role) => {
+            found.push(trust(look, Check::ExecutionRole, role));
+            found.extend(permissions(look, role));
+        }
+        None => found.push(none(look, definition)),
+    }
+    if let Some(role) = &definition.task_role {
+        found.push(trust(look, Check::TaskRole, role));
+    }
+    found.extend(pass(look, definition));
+    found
+}
+
+/// A task without an execution role: fine, as long as nothing is done in its name.
+fn none(look: Look<'_>, definition: &Definition) -> Finding {
+    let needs = definition.containers.iter().any(|container| {
+        ImageName::of(&container.image).ecr.is_some()
+            || !container.secrets.is_empty()
+            || container.logs.is_some()
+    });
+    if needs {
+        look.fail(
+            Check::ExecutionRole,
+            format!("{} has no execution role, which image, secrets or log need", definition.name),
+            "set `executionRoleArn`, for example to one with AmazonECSTaskExecutionRolePolicy",
+        )
+    } else {
+        look.ok(Check::ExecutionRole, "none is set, and nothing needs one")
+    }
+}
+
+/// Whether the role exists and ECS may take it on.
+fn trust(look: Look<'_>, check: Check, arn: &str) -> Finding {
+    let role = match source(&look.evidence.roles, arn, "roles") {
+        Ok(Some(role)) => role,
+        Ok(None) => {
+            return look.fail(
+                check,
+                format!("{arn} does not exist"),
+                "correct its ARN, or make it",
+            );
+        }
+        Err(unseen) => return look.skip(check, &unseen),
+    };
+    if role.trusted_services.iter().any(|service| service == ECS_TASKS) {
+        return look.ok(check, format!("{arn} exists, and ECS may take it on"));
+    }
+    look.fail(
+        check,
+        format!("{arn} does not let {ECS_TASKS} take it on"),
+        format!(
+            "aws iam update-assume-role-policy --role-name {} --policy-document \
+             '{{\"Version\":\"2012-10-17\",\"Statement\":[{{\"Effect\":\"Allow\",\"Principal\":\
+             {{\"Service\":\"{ECS_TASKS}\"}},\"Action\":\"sts:AssumeRole\"}}]}}'",
+            name(arn)
+        ),
+    )
+}
+
+fn name(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+fn decisions<'e>(look: Look<'e>, arn: &str) -> Result<Option<&'e Vec<Decision>>, Unseen> {
+    match source(&look.evidence.roles, arn, "roles")? {
+        Some(role) => Ok(Some(role.decisions.seen("permissions")?)),
+        None => Ok(None),
+    }
+}
+
+/// What the execution role may do.
+fn permissions(look: Look<'_>, arn: &str) -> Vec<Finding> {
+    let check = Check::ExecutionRolePermissions;
+    let decisions = match decisions(look, arn) {
+        Ok(Some(decisions)) => decisions,
+        // That it does not exist is told once.
+        Ok(None) => return Vec::new(),
+        Err(unseen) => return vec![look.skip(check, &unseen)],
+    };
+    let denied: Vec<Finding> = decisions
+        .iter()
+        .filter(|decision| !decision.allowed && decision.action != PASS_ROLE)
+        .map(|Decision { action, resource, .. }| {
+            Finding::fail(
+                check,
+                &look.about(action),
+                format!("{} may not {action} on {resource}", name(arn)),
+                allow(arn, action, resource),
+            )
+        })
+        .collect();
+    if denied.is_empty() {
+        let actions: Vec<&str> =
+            decisions.iter().map(|decision| decision.action.as_str()).collect();
+        vec![look.ok(check, format!("{} may {}", name(arn), actions.join(", ")))]
+    } else {
+        denied
+    }
+}
+
+/// Whether dispatch may hand over both roles.
+fn pass(look: Look<'_>, definition: &Definition) -> Option<Finding> {
+    let check = Check::PassRole;
+    let dispatch = look.subject.dispatch_role.as_ref()?;
+    let roles: Vec<&String> =
+        [&definition.execution_role, &definition.task_role].into_iter().flatten().collect();
+    if roles.is_empty() {
+        return None;
+    }
+    let decisions = match decisions(look, dispatch) {
+        Ok(Some(decisions)) => decisions,
+        Ok(None) => {
+            let sentence = format!("{dispatch} does not exist");
+            return Some(look.fail(check, sentence, "deploy template.yaml"));
+        }
+        Err(unseen) => return Some(look.skip(check, &unseen)),
+    };
+    let told =
+        |role: &&&String| decisions.iter().find(|d| d.action == PASS_ROLE && d.resource == ***role);
+    let denied = roles.iter().find(|role| told(role).is_some_and(|decision| !decision.allowed));
+    let unknown = roles.iter().any(|role| told(&role).is_none());
+    Some(match denied {
+        Some(role) => look.fail(
+            check,
+            format!("dispatch may not hand over {role}"),
+            "longshore render, then deploy triggers.yaml: it allows what jobs.yaml names",
+        ),
+        None if unknown => look.skip(check, &Unseen::NotAsked("permissions")),
+        None => look.ok(check, "dispatch may hand over the task's roles"),
+    })
+}
+
+fn allow(arn: &str, action: &str, resource: &str) -> String {
+    format!(
+        "aws iam put-role-policy --role-name {} --policy-name longshore-task --policy-document \
+         '{{\"Version\":\"2012-10-17\",\"Statement\":[{{\"Effect\":\"Allow\",\"Action\":\
+         \"{action}\",\"Resource\":\"{resource}\"}}]}}'",
+        name(arn)
+    )
+}

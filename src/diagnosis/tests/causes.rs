@@ -1,0 +1,202 @@
+//! What ECS says, joined with what was found: one cause, though the words fit two.
+
+use super::evidence::{GROUP, SECRET, failed, healthy, with_network};
+use crate::cause::Kind;
+use crate::diagnosis::Source::Seen;
+use crate::diagnosis::evidence::Evidence;
+use crate::diagnosis::{Check, NamedCause, diagnose, redact};
+
+const AUTH: &str = "ResourceInitializationError: unable to pull secrets or registry auth: The task \
+                    cannot pull registry auth from Amazon ECR: There is a connection issue between \
+                    the task and Amazon ECR.";
+const NO_GROUP: &str = "ResourceInitializationError: failed to validate logger args: The task cannot \
+                        find the Amazon CloudWatch log group defined in the task definition. There \
+                        is a connection issue between the task and Amazon CloudWatch.";
+
+fn cause(evidence: &Evidence) -> NamedCause {
+    diagnose(evidence).cause.unwrap()
+}
+
+/// Private subnets without any way out.
+fn cut_off() -> Evidence {
+    with_network("nat", "table rtb-app for=app")
+}
+
+#[test]
+fn no_way_to_the_registry_is_told_from_a_disturbance() {
+    let lasting = cause(&failed(cut_off(), AUTH));
+    assert_eq!(
+        (lasting.kind, lasting.check),
+        (Some(Kind::RegistryUnreachable), Some(Check::Route))
+    );
+    insta::assert_snapshot!(lasting.sentence, @"the task cannot reach Amazon ECR to sign in: rtb-app has no route to api.ecr.eu-west-1.amazonaws.com, and no VPC endpoint stands in for one; from app");
+    insta::assert_snapshot!(lasting.remedy, @r"
+    aws ec2 create-route --route-table-id rtb-app --destination-cidr-block 0.0.0.0/0 --nat-gateway-id NAT
+    or, without a NAT gateway:
+    aws ec2 create-vpc-endpoint --vpc-id vpc-1 --service-name com.amazonaws.eu-west-1.ecr.api --vpc-endpoint-type Interface --private-dns-enabled --subnet-ids app --security-group-ids SG
+    ");
+    let passing = cause(&failed(healthy(), AUTH));
+    assert_eq!((passing.kind, passing.check), (Some(Kind::RegistryUnreachable), None));
+    assert!(passing.sentence.ends_with("so it passed by itself"), "{}", passing.sentence);
+    assert!(passing.proof.iter().any(|proof| proof.contains("ecr.api: by nat-1")), "{passing:#?}");
+}
+
+#[test]
+fn what_was_not_seen_is_not_taken_for_fine() {
+    let mut evidence = failed(healthy(), AUTH);
+    evidence.network.nat_gateways =
+        crate::diagnosis::Source::Refused { permission: "ec2:DescribeNatGateways".to_owned() };
+    let cause = cause(&evidence);
+    assert!(!cause.sentence.contains("passed by itself"), "{}", cause.sentence);
+    assert!(cause.remedy.contains("NAT route"), "{}", cause.remedy);
+}
+
+#[test]
+fn a_log_group_that_is_missing_is_told_from_one_that_is_out_of_reach() {
+    let mut missing = failed(healthy(), NO_GROUP);
+    missing.log_groups.insert(GROUP.to_owned(), Seen(None));
+    assert_eq!(cause(&missing).check, Some(Check::LogGroup));
+    assert!(cause(&missing).remedy.contains("--log-group-name /ecs/report-log"));
+    insta::assert_snapshot!(cause(&missing).sentence, @"the task cannot open its log: log group /ecs/report-log does not exist in eu-west-1");
+    let unreachable = cause(&failed(cut_off(), NO_GROUP));
+    assert_eq!(unreachable.check, Some(Check::Route));
+    assert!(unreachable.sentence.contains("logs.eu-west-1"), "{}", unreachable.sentence);
+}
+
+#[test]
+fn a_way_that_the_words_do_not_mean_is_not_the_cause() {
+    // The log cannot be reached, but the registry can, and it is the registry that is complained of.
+    let evidence = with_network(
+        "endpoints",
+        "without vpce-logs
+        endpoint vpce-secrets secretsmanager in=ends group=sg-ends",
+    );
+    let named = cause(&failed(evidence.clone(), AUTH));
+    assert_eq!(named.check, None, "{named:#?}");
+    let named = cause(&failed(evidence, NO_GROUP));
+    assert_eq!(named.check, Some(Check::Route), "{named:#?}");
+}
+
+#[test]
+fn what_is_broken_for_another_job_is_not_the_cause() {
+    let mut evidence = failed(healthy(), AUTH);
+    let mut other = evidence.jobs[0].clone();
+    other.job = "other".to_owned();
+    other.subnets = Seen(vec!["edge".to_owned()]);
+    evidence.jobs.insert(0, other);
+    let diagnosis = diagnose(&evidence);
+    assert!(diagnosis.findings.iter().any(|f| f.check == Check::PublicIp), "{diagnosis:#?}");
+    assert_eq!(diagnosis.cause.map(|cause| cause.check), Some(None));
+}
+
+#[test]
+fn without_a_run_the_first_thing_on_a_tasks_way_is_the_cause() {
+    let mut evidence = cut_off();
+    evidence.log_groups.insert(GROUP.to_owned(), Seen(None));
+    assert_eq!(cause(&evidence).check, Some(Check::Route));
+    evidence.clusters.insert("batch-cluster".to_owned(), Seen(None));
+    assert_eq!(cause(&evidence).check, Some(Check::Cluster));
+}
+
+#[test]
+fn a_run_that_is_still_waited_for_has_what_is_broken_as_its_cause() {
+    let mut evidence = failed(cut_off(), "");
+    if let Some(run) = &mut evidence.run {
+        run.status = "Started".to_owned();
+        run.reasons.clear();
+        run.stop_code = None;
+    }
+    assert_eq!(cause(&evidence).check, Some(Check::Route));
+    evidence.network = healthy().network;
+    assert_eq!(diagnose(&evidence).cause, None);
+}
+
+#[test]
+fn a_task_that_did_not_start_in_time_has_the_first_thing_it_waits_for_as_its_cause() {
+    let slow = "failed to start: stopped because it took longer than 10m";
+    let mut evidence = failed(cut_off(), slow);
+    evidence.queue_admits = Seen(false);
+    let named = cause(&evidence);
+    assert_eq!((named.kind, named.check), (Some(Kind::StartTimeout), Some(Check::Route)));
+    assert!(named.sentence.starts_with("the task did not start within its limit: rtb-app has no"));
+    let named = cause(&failed(healthy(), slow));
+    assert_eq!((named.kind, named.check), (Some(Kind::StartTimeout), None));
+    assert!(named.sentence.ends_with("ECS does not say why"), "{}", named.sentence);
+}
+
+#[test]
+fn a_programs_own_end_is_not_blamed_on_the_account() {
+    let mut evidence = failed(cut_off(), "container `main` exited with code 3");
+    if let Some(run) = &mut evidence.run {
+        (run.exit_code, run.stop_code) = (Some(3), Some("EssentialContainerExited".to_owned()));
+    }
+    let named = cause(&evidence);
+    assert_eq!((named.kind, named.check), (None, None));
+    assert_eq!(named.remedy, "longshore logs report-aaaaabbbbbcccccddddd");
+}
+
+#[test]
+fn words_that_no_finding_proves_are_believed() {
+    let named = cause(&failed(healthy(), "OutOfMemoryError: Container killed due to memory usage"));
+    assert_eq!((named.kind, named.check), (Some(Kind::OutOfMemory), None));
+    assert!(named.remedy.contains("task.memory"));
+}
+
+#[test]
+fn evidence_survives_being_kept() {
+    let evidence = failed(cut_off(), AUTH);
+    let kept = serde_json::to_string_pretty(&evidence).unwrap();
+    let read = Evidence::read(&kept).unwrap();
+    assert_eq!(read, evidence);
+    assert_eq!(diagnose(&read), diagnose(&evidence));
+}
+
+#[test]
+fn evidence_of_a_newer_format_is_refused_and_what_is_none_is_told() {
+    let newer = r#"{"version":2,"shape":"round"}"#;
+    let message = Evidence::read(newer).unwrap_err().to_string();
+    assert!(message.contains("format version 2"), "{message}");
+    assert!(Evidence::read("{}").unwrap_err().to_string().contains("no evidence"));
+}
+
+#[test]
+fn redacted_evidence_has_no_names_and_leads_to_the_same_findings() {
+    let mut evidence = failed(cut_off(), &format!("{AUTH} for {SECRET} of report"));
+    evidence.secrets.insert(SECRET.to_owned(), Seen(None));
+    let redacted = redact(&evidence).unwrap();
+    let text = serde_json::to_string(&redacted).unwrap();
+    for name in [
+        "123456789012",
+        "report",
+        "batch-cluster",
+        "acme",
+        "/ecs/",
+        "uploads",
+        "longshore-dispatch",
+        "198.51",
+    ] {
+        assert!(!text.contains(name), "{name}: {text}");
+    }
+    assert!(text.contains("rtb-app") && text.contains("000000000001"), "{text}");
+    let (before, after) = (diagnose(&evidence), diagnose(&redacted));
+    let shape = |diagnosis: &crate::diagnosis::Diagnosis| {
+        let found = diagnosis.findings.iter().map(|f| (f.check, f.status));
+        let mut found: Vec<_> = found.collect();
+        found.sort();
+        (found, diagnosis.cause.as_ref().map(|cause| (cause.kind, cause.check)))
+    };
+    assert_eq!(shape(&before), shape(&after));
+    assert_eq!(redact(&evidence).unwrap(), redacted);
+}
+
+#[test]
+fn a_name_that_is_also_aws_own_word_does_not_spoil_the_evidence() {
+    for name in ["logs", "s3", "ecr", "local", "available", "platform", "eu-west-1"] {
+        let mut evidence = failed(cut_off(), AUTH);
+        name.clone_into(&mut evidence.jobs[0].job);
+        name.clone_into(&mut evidence.run.as_mut().unwrap().job);
+        let redacted = redact(&evidence).unwrap();
+        let named = |evidence: &Evidence| diagnose(evidence).cause.map(|c| (c.kind, c.check));
+        assert_eq!(named(&redacted), named(&evidence), "{name}");
+    }
+}
