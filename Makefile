@@ -30,10 +30,12 @@ $(MOTO): tests/moto/requirements.txt
 	target/moto/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
-# Holds the dispatch function against a bare one: start, first and warm invocation, memory.
+# Holds the dispatch function against a bare one: zip, start, first and warm invocation, memory.
 bench:
 	cargo build --locked --release --bin lambda
 	cargo build --locked --release --manifest-path benches/bare/Cargo.toml --target-dir target/bare
+	python3 -m zipfile -c target/release/lambda.zip target/release/lambda
+	python3 -m zipfile -c target/bare/release/bare.zip target/bare/release/bare
 	cargo bench --locked --no-default-features --bench functions
 
 # Deploys the project with SAM onto an AWS of this machine, and holds that an object, a schedule and

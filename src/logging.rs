@@ -4,7 +4,9 @@
 use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Sets logging up for this process, on standard error. A second call does nothing.
 ///
@@ -17,13 +19,18 @@ pub fn init(default: &str) {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let level = variable("AWS_LAMBDA_LOG_LEVEL");
     let directives = directives(level.as_deref(), variable("RUST_LOG").as_deref(), default);
-    let filter = EnvFilter::builder().parse(directives).unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Not `EnvFilter`: what that knows beside targets are spans, and it brings a regex engine.
+    let filter: Targets = directives.parse().or_else(|_| default.parse()).unwrap_or_default();
+    let builder =
+        tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(io::stderr);
     let result = match variable("AWS_LAMBDA_LOG_FORMAT") {
         Some(format) if format.eq_ignore_ascii_case("json") => {
-            builder.json().flatten_event(true).try_init()
+            builder.json().flatten_event(true).finish().with(filter).try_init()
         }
-        _ => builder.with_ansi(io::stderr().is_terminal()).compact().try_init(),
+        _ => {
+            let coloured = io::stderr().is_terminal();
+            builder.with_ansi(coloured).compact().finish().with(filter).try_init()
+        }
     };
     // Somebody set it up before: theirs stays.
     drop(result);

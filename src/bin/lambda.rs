@@ -1,10 +1,12 @@
 //! The three functions: `dispatch`, `record` or `sweep`, as `_HANDLER` says.
 
+use std::cell::OnceCell;
 use std::process::ExitCode;
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use longshore::aws::lambda::Variable;
 use longshore::backend::Backend;
 use longshore::ecs::fargate::Fargate;
 use longshore::function::{Function, NotHandled, Request, invoke};
@@ -15,7 +17,6 @@ use longshore::policy::Timing;
 use longshore::queue::sqs::{Queues, SqsQueue};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tokio::sync::OnceCell;
 use tracing::error;
 use uuid::Uuid;
 
@@ -54,6 +55,11 @@ enum StartError {
     Runtime(String),
 }
 
+/// The value of an environment variable that says something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// What the environment says.
 struct Settings {
     function: Function,
@@ -64,8 +70,7 @@ struct Settings {
 }
 
 fn start() -> Result<(), StartError> {
-    let settings =
-        Settings::read(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
+    let settings = Settings::read(variable)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -77,7 +82,7 @@ async fn serve(settings: &Settings) -> Result<(), lambda_runtime::Error> {
     // Made by the first invocation: a function that starts polls at once.
     let backend = OnceCell::new();
     let answer = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
-        let backend = backend.get_or_init(|| settings.connect()).await;
+        let backend = backend.get_or_init(|| settings.connect());
         respond(settings, backend, event).await
     });
     lambda_runtime::run(answer).await
@@ -119,7 +124,7 @@ fn deadline(millis: u64, now: Timestamp) -> Timestamp {
 }
 
 impl Settings {
-    fn read(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, StartError> {
+    fn read(variable: Variable) -> Result<Self, StartError> {
         let named = variable("LONGSHORE_FUNCTION").map(|name| ("LONGSHORE_FUNCTION", name));
         let (source, name) = named
             .or_else(|| variable("_HANDLER").map(|name| ("_HANDLER", name)))
@@ -157,8 +162,8 @@ impl Settings {
         Ok(Self { function, namespace, jobs, table: required("TABLE_NAME")?, queues })
     }
 
-    async fn connect(&self) -> AwsBackend {
-        let aws = longshore::aws::connect().await;
+    fn connect(&self) -> AwsBackend {
+        let aws = longshore::aws::lambda::connect(variable);
         let jobs: Vec<JobName> = self.jobs.iter().map(|job| job.name.clone()).collect();
         Backend {
             ledger: DynamoLedger::new(&aws, self.table.clone(), jobs),

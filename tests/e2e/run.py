@@ -23,6 +23,7 @@ BEGUN = time.monotonic()
 told = BEGUN
 BUCKET = "longshore-harbour"
 KEY = "incoming/cargo manifest (1).csv"
+ZIP_BYTES_MAX = 5_000_000
 
 
 def say(what, text):
@@ -140,6 +141,14 @@ def the_layer_holds_jobs_yaml():
     say("layer", "what dispatch and sweep find at /opt on AWS is our jobs.yaml")
 
 
+def the_functions_are_small():
+    # Lambda fetches and unpacks it before every cold start.
+    size = client("lambda").get_function_configuration(FunctionName="longshore-dispatch")["CodeSize"]
+    if size > ZIP_BYTES_MAX:
+        raise Failed(f"the functions' zip has {size:,} bytes, may have {ZIP_BYTES_MAX:,}")
+    say("zip", f"the functions' binary, zipped: {size:,} bytes of {ZIP_BYTES_MAX:,}")
+
+
 def an_object_comes_to_a_verdict(account):
     account.s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"crate,kg\ntea,40\n")
     run = account.ended("weigh")
@@ -241,6 +250,7 @@ def main():
         deploy()
         say("deploy", "sam deploy: both stacks are there")
         the_layer_holds_jobs_yaml()
+        the_functions_are_small()
         account = Account(servers.folder, servers.ecs_endpoint)
         an_object_comes_to_a_verdict(account)
         the_same_event_again_starts_nothing(account)
