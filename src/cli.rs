@@ -12,6 +12,8 @@ use crate::identity::Namespace;
 mod check;
 mod diagnosis;
 mod doctor;
+#[cfg(feature = "aws")]
+mod evidence;
 mod exit;
 mod explain;
 mod jobs_file;
@@ -106,7 +108,7 @@ enum Verb {
     #[command(after_help = "Example:\n  longshore why nightly-report-4f")]
     Why(why::Arguments),
     /// Name what is broken before anything runs: network, roles, image, secrets, log, triggers.
-    #[command(after_help = "Example:\n  longshore doctor nightly-report --from evidence.json")]
+    #[command(after_help = "Example:\n  longshore doctor nightly-report")]
     Doctor(doctor::Arguments),
     /// Write triggers.yaml: the schedules, rules and permissions that jobs.yaml needs on AWS.
     #[command(after_help = "Example:\n  longshore render --check")]
@@ -172,7 +174,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Show(arguments) => block_on(show::run(&cli.common, arguments)),
         Verb::Logs(arguments) => block_on(logs::run(&cli.common, arguments)),
         Verb::Why(arguments) => block_on(why::run(&cli.common, arguments)),
-        Verb::Doctor(arguments) => doctor::run(&cli.common, arguments),
+        Verb::Doctor(arguments) => block_on(doctor::run(&cli.common, arguments)),
         Verb::Render(arguments) => render::run(&cli.common, arguments),
         Verb::Schema => output::print_json(&crate::jobs::schema()),
         Verb::Completions { shell } => {

@@ -30,6 +30,16 @@ impl Cloud {
         Self { ledger, aws, namespace }
     }
 
+    /// The connection.
+    pub fn aws(&self) -> &aws_config::SdkConfig {
+        &self.aws
+    }
+
+    /// The name that keeps it apart.
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
     /// Runs that meet the filter.
     pub async fn list(&self, filter: &Filter) -> Result<Vec<Run>, LedgerError> {
         self.ledger.list(filter).await

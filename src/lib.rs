@@ -11,8 +11,9 @@
 //! - use cases: [`stop`], [`dispatch`] (event to task), [`record`] (task state to verdict),
 //!   [`sweep`] (what nobody reported);
 //! - functions: [`metrics`] (what is measured), [`function`] (what an invocation does);
-//! - edges: [`logging`], `cloud` (an installation in AWS, as people reach it), [`local`] (all of it
-//!   on one machine), [`serve`] (the local ECS behind ECS's protocol), [`cli`].
+//! - edges: [`logging`], `cloud` (an installation in AWS, as people reach it), `gather` (what a
+//!   diagnosis rests on, asked of AWS), [`local`] (all of it on one machine), [`serve`] (the local
+//!   ECS behind ECS's protocol), [`cli`].
 
 pub mod identity;
 
@@ -59,6 +60,9 @@ pub mod logging;
 
 #[cfg(feature = "aws")]
 pub mod cloud;
+
+#[cfg(feature = "aws")]
+pub mod gather;
 
 pub mod local;
 

@@ -81,11 +81,16 @@ impl Failure {
         Self { kind, message: shorten(message.trim_end()), code }
     }
 
+    /// The action that AWS's message says was denied: the role to be passed, say, is denied under
+    /// another than the call's.
+    pub(crate) fn denied_action(&self) -> Option<&str> {
+        let named = self.message.split("perform: ").nth(1)?.split(' ').next()?;
+        Some(named).filter(|action| action.contains(':'))
+    }
+
     /// For people who lack the permission: what may not be done, and who writes the policy.
     pub(crate) fn to_denial(&self, action: &str) -> String {
-        // The role to be passed, say, is denied under another action than the call's.
-        let named = self.message.split("perform: ").nth(1).and_then(|rest| rest.split(' ').next());
-        let action = named.unwrap_or(action);
+        let action = self.denied_action().unwrap_or(action);
         format!(
             "longshore's role may not do {action}: allow it, `longshore render` writes the policy \
              ({self})"

@@ -49,6 +49,17 @@ impl<T> Source<T> {
     }
 }
 
+impl<T> From<Result<T, Unseen>> for Source<T> {
+    fn from(answer: Result<T, Unseen>) -> Self {
+        match answer {
+            Ok(seen) => Self::Seen(seen),
+            Err(Unseen::Refused(permission)) => Self::Refused { permission },
+            Err(Unseen::Failed(reason)) => Self::Failed { reason },
+            Err(Unseen::NotAsked(_)) => Self::NotAsked,
+        }
+    }
+}
+
 impl fmt::Display for Unseen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

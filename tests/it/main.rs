@@ -11,6 +11,8 @@ mod costs;
 mod crashes;
 mod crossings;
 mod diagnosis;
+#[cfg(feature = "aws")]
+mod doctor;
 mod durability;
 #[cfg(feature = "aws")]
 mod dynamodb;

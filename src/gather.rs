@@ -1,0 +1,131 @@
+//! Asks AWS what a diagnosis rests on. It only reads.
+//!
+//! Every source is asked by itself, all at the same time, each with a bounded time: one that is
+//! refused or does not answer is noted as such in the evidence and hides no other.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+
+use crate::diagnosis::evidence::{Definition, RunSeen, Subject};
+use crate::diagnosis::{Evidence, Source};
+use crate::identity::Namespace;
+use crate::jobs::Job;
+use crate::run::Run;
+
+mod ec2;
+mod ecs;
+mod events;
+mod inquiry;
+
+use inquiry::Inquiry;
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Questions asked so far; answers lead to more.
+    pub asked: u32,
+    /// Those that were answered, one way or another.
+    pub answered: u32,
+}
+
+/// What the evidence is to be about.
+#[derive(Clone, Copy, Debug)]
+pub struct Topic<'a> {
+    /// The installation.
+    pub namespace: &'a Namespace,
+    /// The jobs.
+    pub jobs: &'a [&'a Job],
+    /// The run, if it is about one.
+    pub run: Option<&'a Run>,
+}
+
+/// Why there is no evidence at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GatherError {
+    /// Nobody said where to ask.
+    #[error("AWS needs a region: set AWS_REGION, or `region` in ~/.aws/config")]
+    NoRegion,
+    /// Nothing was answered, not even with a no.
+    #[error("AWS cannot be asked: {0}")]
+    Unreachable(String),
+}
+
+/// Asks for everything about the topic, and tells how far it is.
+pub async fn gather(
+    aws: &SdkConfig,
+    topic: &Topic<'_>,
+    now: Timestamp,
+    tell: &dyn Fn(Progress),
+) -> Result<Evidence, GatherError> {
+    let region = aws.region().ok_or(GatherError::NoRegion)?.to_string();
+    let inquiry = Inquiry::new(aws, tell);
+    let mut evidence = Evidence::new(&region, now);
+    let subjects = topic.jobs.iter().map(|job| Subject::of(job, topic.namespace, &region));
+    evidence.jobs = subjects.collect();
+    evidence.run = topic.run.map(RunSeen::of);
+    ask_what_jobs_name(&inquiry, topic, &mut evidence).await;
+    match inquiry.silence() {
+        Some(reason) => Err(GatherError::Unreachable(reason)),
+        None => Ok(evidence),
+    }
+}
+
+/// What jobs.yaml alone leads to.
+async fn ask_what_jobs_name(inquiry: &Inquiry<'_>, topic: &Topic<'_>, evidence: &mut Evidence) {
+    let networks: Vec<_> = topic.jobs.iter().filter_map(|job| job.network.as_ref()).collect();
+    let ecs = ecs::Ecs::new(inquiry);
+    let (mut found, definitions, clusters, triggers, task) = tokio::join!(
+        find_network(inquiry, &networks),
+        ecs.definitions(topic.jobs),
+        ecs.clusters(topic.jobs),
+        events::rules(inquiry, &evidence.jobs),
+        ecs.task(topic),
+    );
+    for (subject, job) in evidence.jobs.iter_mut().zip(topic.jobs) {
+        if let Some(definition) = definition_of(job, &definitions) {
+            subject.definition = definition;
+        }
+        if let (Some(network), Some(found)) = (&job.network, &mut found) {
+            let place = found.place(network);
+            subject.subnets = place.subnets;
+            subject.security_groups = place.groups;
+        }
+    }
+    if let Some(found) = found {
+        evidence.network = found.world;
+    }
+    evidence.account = clusters.account;
+    evidence.clusters = clusters.known;
+    evidence.triggers = triggers;
+    if let (Some(run), Some(task)) = (&mut evidence.run, task) {
+        task.complete(run);
+    }
+}
+
+async fn find_network(
+    inquiry: &Inquiry<'_>,
+    networks: &[&crate::jobs::Network],
+) -> Option<ec2::Found> {
+    // Nothing is asked about a network that no job has.
+    if networks.is_empty() {
+        return None;
+    }
+    Some(ec2::find(inquiry, networks).await)
+}
+
+/// The registered definition a job names, with what the job changes in it.
+fn definition_of(
+    job: &Job,
+    known: &BTreeMap<String, Source<Option<Definition>>>,
+) -> Option<Source<Option<Definition>>> {
+    let crate::jobs::Source::TaskDefinition(name) = &job.task.source else { return None };
+    Some(match known.get(name)? {
+        Source::Seen(found) => {
+            let changed = |found: Definition| found.changed_by(&job.task.entry);
+            Source::Seen(found.clone().map(changed))
+        }
+        other => other.clone(),
+    })
+}

@@ -1,0 +1,44 @@
+//! EventBridge's rules.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::RuleState;
+use futures_util::future::join_all;
+
+use super::inquiry::Inquiry;
+use crate::diagnosis::evidence::{Subject, SubjectTrigger, Trigger};
+use crate::diagnosis::{Source, Unseen};
+
+/// The rules of these jobs, as `rule/NAME`.
+pub(super) async fn rules(
+    inquiry: &Inquiry<'_>,
+    subjects: &[Subject],
+) -> BTreeMap<String, Source<Option<Trigger>>> {
+    let client = Client::new(inquiry.aws);
+    let names: BTreeSet<&String> = subjects
+        .iter()
+        .flat_map(|subject| &subject.triggers)
+        .filter_map(|trigger| match trigger {
+            SubjectTrigger::Bucket { rule, .. } => Some(rule),
+            SubjectTrigger::Schedule { .. } => None,
+        })
+        .collect();
+    let asked = names.into_iter().map(async |name| {
+        let found = rule(inquiry, &client, name).await;
+        (format!("rule/{name}"), found.into())
+    });
+    join_all(asked).await.into_iter().collect()
+}
+
+async fn rule(
+    inquiry: &Inquiry<'_>,
+    client: &Client,
+    name: &str,
+) -> Result<Option<Trigger>, Unseen> {
+    let call = client.describe_rule().name(name).send();
+    let missing = ["ResourceNotFoundException"];
+    let found = inquiry.ask_unless("events:DescribeRule", &missing, call).await?;
+    let Some(found) = found else { return Ok(None) };
+    Ok(Some(Trigger { enabled: found.state == Some(RuleState::Enabled) }))
+}

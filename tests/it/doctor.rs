@@ -1,0 +1,232 @@
+//! `doctor` on an account that we did not write: moto's.
+
+#![expect(clippy::panic, clippy::expect_used, reason = "a test may fail by panic")]
+
+use aws_config::SdkConfig;
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use crate::moto;
+use crate::program::{Done, Project};
+
+mod worlds;
+
+use worlds::{Built, Written, build, written};
+
+const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+
+/// Runs the program with moto as its AWS, or whatever else answers there.
+pub(crate) async fn ask(project: Project, arguments: &[&str], endpoint: &str) -> (Project, Done) {
+    let mut command = project.command(arguments);
+    command.envs([
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "testing"),
+        ("AWS_SECRET_ACCESS_KEY", "planted-secret-marker"),
+    ]);
+    let ended = tokio::task::spawn_blocking(move || {
+        let done = crate::program::Running::start(command).finish();
+        (project, done)
+    });
+    ended.await.expect("the program ends")
+}
+
+/// A cluster for everybody.
+async fn make_cluster(aws: &SdkConfig) {
+    let ecs = aws_sdk_ecs::Client::new(aws);
+    let call = ecs.create_cluster().cluster_name("doctor").capacity_providers("FARGATE");
+    call.send().await.expect("a cluster");
+}
+
+/// A job in a world, which needs this service.
+fn job(built: &Built, service: &str) -> String {
+    let mut image = format!("{REGISTRY}/report:1");
+    let mut more = String::new();
+    match service {
+        "secretsmanager" => {
+            let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token-AbCdEf";
+            more = format!("      secrets: {{ TOKEN: '{secret}' }}\n");
+        }
+        "ssmmessages" => more = "    enableExecuteCommand: true\n".to_owned(),
+        host if host.contains("docker") => image = "alpine:3.22".to_owned(),
+        _ => {}
+    }
+    format!(
+        "jobs:\n  report:\n    cluster: doctor\n    logs: {{ group: /ecs/report }}\n    \
+         network:\n      subnets: [{}]\n      securityGroups: [{}]\n      assignPublicIp: {}\n    \
+         task:\n      image: {image}\n      executionRoleArn: \
+         arn:aws:iam::123456789012:role/doctor\n{more}",
+        built.subnets.join(", "),
+        built.groups.join(", "),
+        built.public,
+    )
+}
+
+/// The check that finds a blocker of this name; `None` where the name is a way's.
+fn check_of(blocker: &str) -> Option<&'static str> {
+    Some(match blocker {
+        "Nat" | "Internet" | "Interface" | "GatewayEndpoint" | "Beyond" => return None,
+        "NoSubnet" => "subnets",
+        "DnsOff" => "vpc-dns",
+        "NoPublicIp" => "public-ip",
+        "PrivateDnsOff" | "HostnamesOff" | "EndpointNotInTable" | "EndpointClosed" => "endpoint",
+        "NoGroup" | "EgressClosed" => "security-group",
+        "AclClosed" => "network-acl",
+        "NoRoute" | "Stolen" | "GatewayDetached" | "NatState" | "NatPrivate" | "NatNoWayOut"
+        | "PeeringEnds" | "EgressOnlyIsV6" => "route",
+        other => panic!("no check is known for {other}"),
+    })
+}
+
+fn findings<'d>(diagnosis: &'d Value, check: &str, status: &str) -> Vec<&'d Value> {
+    let all = diagnosis["findings"].as_array().expect("findings").iter();
+    all.filter(|finding| finding["check"] == check && finding["status"] == status).collect()
+}
+
+fn says(finding: &Value, id: &str) -> bool {
+    finding["evidence"].as_str().is_some_and(|evidence| evidence.contains(id))
+}
+
+/// Whether a finding is about the service, or about the job as a whole.
+fn is_about(finding: &Value, service: &str) -> bool {
+    let subject = finding["subject"].as_str().expect("a subject");
+    let services = subject.split_once(": ").map_or(service, |(_, services)| services);
+    services.split(", ").any(|known| known == service)
+}
+
+/// Builds a world, asks the program, and holds its answer against the one that is written.
+async fn check(aws: &SdkConfig, name: &str) {
+    let world: Written = written(name);
+    let built = build(aws, &world).await;
+    for (service, answer) in &world.answers {
+        let project = Project::new(&job(&built, service));
+        let (_, done) = ask(project, &["doctor", "-o", "json"], moto::endpoint()).await;
+        let diagnosis = done.json();
+        let (answer, note) = answer.split_once(" + ").unwrap_or((answer, ""));
+        let mut words = answer.split(' ');
+        let kind = words.next().expect("an answer");
+        let id = built.id(words.next().expect("what it is about"));
+        let shown = || format!("{name}: {service} -> {answer} ({id}):\n{diagnosis:#}");
+        let proof: Vec<&Value> = match check_of(kind) {
+            Some(check) => {
+                assert_eq!(done.code, Some(1), "{}", shown());
+                assert_eq!(diagnosis["cause"]["check"], check, "{}", shown());
+                findings(&diagnosis, check, "fail")
+            }
+            None => findings(&diagnosis, "route", "ok"),
+        };
+        let found = proof.iter().any(|finding| is_about(finding, service) && says(finding, &id));
+        assert!(found, "{}", shown());
+        if let Some((kind, about)) = note.split_once(' ') {
+            let about = built.id(about.split(' ').next().expect("an id"));
+            let (check, status) = match kind {
+                "OtherZone" => ("endpoint", "warn"),
+                "Policy" => ("endpoint", "ok"),
+                _ => ("route", "warn"),
+            };
+            let noted = findings(&diagnosis, check, status);
+            assert!(noted.iter().any(|finding| says(finding, &about)), "{note}: {}", shown());
+        }
+    }
+}
+
+async fn check_all(names: &[&str]) {
+    let aws = moto::connect().await;
+    make_cluster(&aws).await;
+    for some in names.chunks(4) {
+        join_all(some.iter().map(|name| check(&aws, name))).await;
+    }
+}
+
+#[tokio::test]
+async fn the_way_out_of_a_vpc_is_found_or_what_stops_it() {
+    check_all(&[
+        "private with NAT",
+        "private with NAT, to Docker Hub",
+        "public with address",
+        "public without address",
+        "no NAT, no endpoints",
+        "public address in a private subnet",
+        "public address where NAT is the way",
+        "no table of its own, main has NAT",
+        "no table of its own, main has nothing",
+        "own table without route, main with NAT",
+        "NAT deleted, route not yet a blackhole",
+        "NAT in a subnet without internet gateway",
+        "NAT in the very subnet it serves",
+        "private NAT to the internet",
+        "private NAT to a transit gateway",
+        "internet gateway not attached",
+        "internet gateway of the NAT not attached",
+        "transit gateway",
+        "peering for the internet",
+        "VPN",
+        "an instance that forwards",
+        "the internet in halves",
+        "one half of the internet only",
+        "a route for public addresses that may be the service's",
+        "a route for private addresses beside it",
+        "an egress-only gateway for IPv4",
+        "a subnet that is not there",
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn an_endpoint_is_the_way_or_is_what_stops_it() {
+    check_all(&[
+        "endpoint",
+        "endpoint for the log",
+        "gateway endpoint",
+        "no endpoint for secrets",
+        "no endpoint for the SSM messages of execute-command",
+        "another registry beside endpoints",
+        "private DNS off",
+        "private DNS off beside a NAT",
+        "DNS hostnames off",
+        "DNS hostnames off beside a NAT",
+        "DNS off",
+        "DNS off, resolvers of their own",
+        "endpoint in another zone only",
+        "endpoint in both zones",
+        "endpoint with a policy",
+        "S3 endpoint missing from this table",
+        "S3 endpoint missing altogether",
+        "S3 endpoint missing from this table, NAT beside",
+        "S3 endpoint before NAT",
+        "endpoint closed, NAT beside it",
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn security_groups_and_acls_let_through_or_are_what_stops_it() {
+    check_all(&[
+        "endpoint closed to the task's group",
+        "endpoint open on another port",
+        "endpoint open to the VPC",
+        "endpoint open to half of the subnet",
+        "endpoint open to a list with the VPC",
+        "egress only to private addresses, by NAT",
+        "egress only to private addresses, by endpoint",
+        "egress only to private addresses, to S3",
+        "egress to S3 by list",
+        "egress by UDP only",
+        "egress on a range of ports",
+        "no egress at all",
+        "two groups, the second lets it out",
+        "a group that is not there",
+        "ACL stops the question",
+        "ACL stops the answer",
+        "ACL lets answers to half of the ports through",
+        "ACL lets the ports through in two rules",
+        "ACL denies one port of the answers first",
+        "ACL with nothing in it",
+        "ACL for UDP only",
+        "ACL of the NAT's subnet stops what comes from tasks",
+        "ACL of the endpoint's subnet lets nothing in",
+        "ACL for the VPC only, endpoints",
+        "ACL for the VPC only, S3",
+    ])
+    .await;
+}
