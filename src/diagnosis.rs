@@ -19,6 +19,8 @@ pub mod world;
 pub use evidence::Evidence;
 pub use finding::{Check, Finding, Status};
 pub use joined::NamedCause;
+#[cfg(feature = "aws")]
+pub(crate) use needs::ImageName;
 pub use redact::redact;
 pub use source::{Source, Unseen};
 

@@ -8,18 +8,27 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 
-use crate::diagnosis::evidence::{Definition, RunSeen, Subject};
+use crate::diagnosis::evidence::{Definition, Quota, RunSeen, Subject};
 use crate::diagnosis::{Evidence, Source};
 use crate::identity::Namespace;
 use crate::jobs::Job;
 use crate::run::Run;
 
 mod ec2;
+mod ecr;
 mod ecs;
 mod events;
+mod iam;
 mod inquiry;
+mod policy;
+mod queue;
+mod quotas;
+mod scheduler;
+mod secrets;
+mod wanted;
 
 use inquiry::Inquiry;
+use wanted::Wanted;
 
 /// How far it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +75,7 @@ pub async fn gather(
     evidence.jobs = subjects.collect();
     evidence.run = topic.run.map(RunSeen::of);
     ask_what_jobs_name(&inquiry, topic, &mut evidence).await;
+    ask_what_definitions_name(&inquiry, topic, &mut evidence).await;
     match inquiry.silence() {
         Some(reason) => Err(GatherError::Unreachable(reason)),
         None => Ok(evidence),
@@ -76,11 +86,10 @@ pub async fn gather(
 async fn ask_what_jobs_name(inquiry: &Inquiry<'_>, topic: &Topic<'_>, evidence: &mut Evidence) {
     let networks: Vec<_> = topic.jobs.iter().filter_map(|job| job.network.as_ref()).collect();
     let ecs = ecs::Ecs::new(inquiry);
-    let (mut found, definitions, clusters, triggers, task) = tokio::join!(
+    let (mut found, definitions, clusters, task) = tokio::join!(
         find_network(inquiry, &networks),
         ecs.definitions(topic.jobs),
         ecs.clusters(topic.jobs),
-        events::rules(inquiry, &evidence.jobs),
         ecs.task(topic),
     );
     for (subject, job) in evidence.jobs.iter_mut().zip(topic.jobs) {
@@ -98,10 +107,48 @@ async fn ask_what_jobs_name(inquiry: &Inquiry<'_>, topic: &Topic<'_>, evidence: 
     }
     evidence.account = clusters.account;
     evidence.clusters = clusters.known;
-    evidence.triggers = triggers;
     if let (Some(run), Some(task)) = (&mut evidence.run, task) {
         task.complete(run);
     }
+}
+
+/// What only the account and the task definitions lead to.
+async fn ask_what_definitions_name(
+    inquiry: &Inquiry<'_>,
+    topic: &Topic<'_>,
+    evidence: &mut Evidence,
+) {
+    let wanted = Wanted::of(evidence);
+    let ecs = ecs::Ecs::new(inquiry);
+    let (roles, images, secrets, rules, schedules, queue, quotas) = tokio::join!(
+        iam::roles(inquiry, &wanted.roles),
+        ecr::images(inquiry, &wanted.images, evidence.account.as_deref()),
+        secrets::secrets(inquiry, &wanted.secrets),
+        events::rules(inquiry, &evidence.jobs),
+        scheduler::schedules(inquiry, &evidence.jobs, topic.namespace),
+        find_queue(inquiry, topic, &wanted),
+        async { tokio::join!(quotas::vcpus_max(inquiry), ecs.vcpus_used()) },
+    );
+    evidence.roles = roles;
+    evidence.images = images;
+    evidence.secrets = secrets;
+    evidence.triggers = rules;
+    evidence.triggers.extend(schedules);
+    evidence.queue_admits = queue;
+    let (most, used) = quotas;
+    for (provider, vcpus_max) in most {
+        let vcpus_used = used.as_ref().ok().and_then(|used| used.get(provider).copied());
+        let quota = vcpus_max.map(|vcpus_max| Quota { vcpus_max, vcpus_used });
+        evidence.quotas.insert(provider.to_owned(), quota.into());
+    }
+}
+
+async fn find_queue(inquiry: &Inquiry<'_>, topic: &Topic<'_>, wanted: &Wanted) -> Source<bool> {
+    // Nothing sends where nothing triggers.
+    if !wanted.has_triggers {
+        return Source::NotAsked;
+    }
+    queue::admits(inquiry, topic.namespace, &wanted.rules).await.into()
 }
 
 async fn find_network(

@@ -16,7 +16,7 @@ mod run;
 mod subject;
 
 pub use account::{Cluster, Decision, Image, LogGroup, Quota, Role, Secret, Trigger};
-pub use asked::whole_secret;
+pub use asked::{partition, whole_secret};
 pub use run::RunSeen;
 pub use subject::{ContainerDefinition, Definition, LogTarget, Subject, SubjectTrigger};
 

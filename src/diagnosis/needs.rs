@@ -8,13 +8,13 @@ use super::reach::{Destination, Service};
 
 /// An image's reference, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ImageName<'t> {
+pub(crate) struct ImageName<'t> {
     /// The registry's host.
-    pub(super) host: &'t str,
+    pub(crate) host: &'t str,
     /// The repository in it.
-    pub(super) repository: &'t str,
+    pub(crate) repository: &'t str,
     /// Account and region, where the registry is ECR's.
-    pub(super) ecr: Option<(&'t str, &'t str)>,
+    pub(crate) ecr: Option<(&'t str, &'t str)>,
 }
 
 /// Docker Hub, which names without a host mean.
@@ -22,7 +22,7 @@ const DOCKER_HUB: &str = "registry-1.docker.io";
 
 impl<'t> ImageName<'t> {
     /// Reads `HOST/REPOSITORY:TAG`, `HOST/REPOSITORY@DIGEST` and Docker Hub's short names.
-    pub(super) fn of(reference: &'t str) -> Self {
+    pub(crate) fn of(reference: &'t str) -> Self {
         let (host, rest) = match reference.split_once('/') {
             // Docker's own rule: what looks like no host is the beginning of the repository.
             Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (host, rest),

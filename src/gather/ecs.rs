@@ -13,6 +13,7 @@ use crate::jobs::{self, Job};
 
 mod definition;
 mod task;
+mod usage;
 
 pub(super) use task::TaskSeen;
 

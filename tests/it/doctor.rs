@@ -2,18 +2,22 @@
 
 #![expect(clippy::panic, clippy::expect_used, reason = "a test may fail by panic")]
 
-use aws_config::SdkConfig;
+use aws_sdk_ecs::types::{AwsVpcConfiguration, LaunchType, NetworkConfiguration};
 use futures_util::future::join_all;
-use serde_json::Value;
+use longshore::ledger::Ledger as _;
+use longshore::run::{Attempt, Launch, Run, State};
+use serde_json::{Value, json};
 
-use crate::moto;
+use crate::contracts::{at, run};
+use crate::installation::Installation;
 use crate::program::{Done, Project};
 
+mod account;
+mod refusals;
 mod worlds;
 
+use account::Account;
 use worlds::{Built, Written, build, written};
-
-const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
 /// Runs the program with moto as its AWS, or whatever else answers there.
 pub(crate) async fn ask(project: Project, arguments: &[&str], endpoint: &str) -> (Project, Done) {
@@ -31,31 +35,30 @@ pub(crate) async fn ask(project: Project, arguments: &[&str], endpoint: &str) ->
     ended.await.expect("the program ends")
 }
 
-/// A cluster for everybody.
-async fn make_cluster(aws: &SdkConfig) {
-    let ecs = aws_sdk_ecs::Client::new(aws);
-    let call = ecs.create_cluster().cluster_name("doctor").capacity_providers("FARGATE");
-    call.send().await.expect("a cluster");
-}
-
 /// A job in a world, which needs this service.
-fn job(built: &Built, service: &str) -> String {
-    let mut image = format!("{REGISTRY}/report:1");
+fn job(account: &Account, built: &Built, service: &str) -> String {
+    let mut image = account.image.clone();
     let mut more = String::new();
     match service {
-        "secretsmanager" => {
-            let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token-AbCdEf";
-            more = format!("      secrets: {{ TOKEN: '{secret}' }}\n");
-        }
+        "secretsmanager" => more = format!("      secrets: {{ TOKEN: '{}' }}\n", account.secret),
         "ssmmessages" => more = "    enableExecuteCommand: true\n".to_owned(),
         host if host.contains("docker") => image = "alpine:3.22".to_owned(),
         _ => {}
     }
+    let cluster = &account.name;
     format!(
-        "jobs:\n  report:\n    cluster: doctor\n    logs: {{ group: /ecs/report }}\n    \
-         network:\n      subnets: [{}]\n      securityGroups: [{}]\n      assignPublicIp: {}\n    \
-         task:\n      image: {image}\n      executionRoleArn: \
-         arn:aws:iam::123456789012:role/doctor\n{more}",
+        "jobs:\n  report:\n    cluster: {cluster}\n    logs: {{ group: /ecs/report }}\n{}    \
+         task:\n      image: {image}\n      executionRoleArn: {}\n{more}",
+        network(built),
+        account.role,
+    )
+}
+
+/// A job's network in a world.
+fn network(built: &Built) -> String {
+    format!(
+        "    network:\n      subnets: [{}]\n      securityGroups: [{}]\n      \
+         assignPublicIp: {}\n",
         built.subnets.join(", "),
         built.groups.join(", "),
         built.public,
@@ -95,12 +98,12 @@ fn is_about(finding: &Value, service: &str) -> bool {
 }
 
 /// Builds a world, asks the program, and holds its answer against the one that is written.
-async fn check(aws: &SdkConfig, name: &str) {
+async fn check(account: &Account, name: &str) {
     let world: Written = written(name);
-    let built = build(aws, &world).await;
+    let built = build(&account.aws, &world).await;
     for (service, answer) in &world.answers {
-        let project = Project::new(&job(&built, service));
-        let (_, done) = ask(project, &["doctor", "-o", "json"], moto::endpoint()).await;
+        let project = Project::new(&job(account, &built, service));
+        let (_, done) = ask(project, &["doctor", "-o", "json"], account.endpoint()).await;
         let diagnosis = done.json();
         let (answer, note) = answer.split_once(" + ").unwrap_or((answer, ""));
         let mut words = answer.split(' ');
@@ -131,10 +134,9 @@ async fn check(aws: &SdkConfig, name: &str) {
 }
 
 async fn check_all(names: &[&str]) {
-    let aws = moto::connect().await;
-    make_cluster(&aws).await;
+    let account = Account::new().await;
     for some in names.chunks(4) {
-        join_all(some.iter().map(|name| check(&aws, name))).await;
+        join_all(some.iter().map(|name| check(&account, name))).await;
     }
 }
 
@@ -229,4 +231,68 @@ async fn security_groups_and_acls_let_through_or_are_what_stops_it() {
         "ACL for the VPC only, S3",
     ])
     .await;
+}
+
+/// A run whose task ECS has and has not started.
+async fn start(installation: &Installation, task: &str) -> Run {
+    let launch: Launch = serde_json::from_value(json!({
+        "number": 1, "at": at(1), "task": task, "version": 1, "refusal": null,
+    }))
+    .expect("a launch");
+    let attempt = Attempt { number: 1, launches: vec![launch], ..Attempt::default() };
+    let started = Run { state: State::Started, attempts: vec![attempt], ..run("report", task, 0) };
+    installation.ledger().claim(&started).await.expect("claimed");
+    started
+}
+
+/// An installation whose job lives where nothing leads out.
+async fn nowhere(account: &Account) -> Installation {
+    let built = build(&account.aws, &written("no NAT, no endpoints")).await;
+    Installation::new(&job(account, &built, "ecr.api")).await
+}
+
+#[tokio::test]
+async fn a_run_that_waits_for_its_task_is_told_what_keeps_it() {
+    let account = Account::new().await;
+    let installation = nowhere(&account).await;
+    let task = format!("arn:aws:ecs:eu-west-1:123456789012:task/{}/0a1b2c", account.name);
+    let waiting = start(&installation, &task).await;
+    let (code, told) = installation.longshore(&["why", waiting.id.as_str(), "-o", "json"]);
+    assert_eq!(code, Some(1), "{told:#}");
+    assert_eq!(told["cause"]["check"], "route", "{told:#}");
+    let sentence = told["cause"]["sentence"].as_str().expect("a sentence");
+    assert!(sentence.contains("has no route to api.ecr.eu-west-1.amazonaws.com"), "{sentence}");
+}
+
+#[tokio::test]
+async fn what_ecs_says_of_a_stopped_task_is_joined_with_what_is_broken() {
+    let account = Account::new().await;
+    account.register().await;
+    let installation = nowhere(&account).await;
+    let ecs = aws_sdk_ecs::Client::new(&account.aws);
+    let started = ecs.run_task().cluster(&account.name).task_definition(&account.name);
+    let started = started.launch_type(LaunchType::Fargate);
+    let world = build(&account.aws, &written("private with NAT")).await;
+    let network = AwsVpcConfiguration::builder().set_subnets(Some(world.subnets));
+    let network = network.set_security_groups(Some(world.groups)).build().expect("a network");
+    let network = NetworkConfiguration::builder().awsvpc_configuration(network).build();
+    let started = started.network_configuration(network).send().await.expect("a task");
+    let task = started.tasks()[0].task_arn().expect("its ARN").to_owned();
+    let words = "ResourceInitializationError: unable to pull secrets or registry auth: execution \
+                 resource retrieval failed: unable to retrieve ecr registry auth: service call has \
+                 been retried 3 time(s): RequestError: send request failed caused by: Post \
+                 \"https://api.ecr.eu-west-1.amazonaws.com/\": dial tcp 52.94.5.5:443: i/o timeout";
+    let stopped = ecs.stop_task().cluster(&account.name).task(&task).reason(words);
+    stopped.send().await.expect("stopped");
+    // Nobody has told the ledger yet.
+    let waiting = start(&installation, &task).await;
+    let (code, told) = installation.longshore(&["why", waiting.id.as_str(), "-o", "json"]);
+    assert_eq!(code, Some(1), "{told:#}");
+    let cause = &told["cause"];
+    assert_eq!(
+        (&cause["kind"], &cause["check"]),
+        (&json!("registry-unreachable"), &json!("route"))
+    );
+    let proof = cause["proof"].as_array().expect("a proof");
+    assert!(proof.iter().any(|line| line == &json!(format!("ECS: {words}"))), "{told:#}");
 }

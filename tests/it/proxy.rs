@@ -42,6 +42,8 @@ pub(crate) struct Proxy {
     server: String,
     calls: Arc<Mutex<Vec<String>>>,
     faults: Arc<Mutex<Vec<(&'static str, Fault)>>>,
+    /// Permissions that nobody has.
+    refused: Arc<Mutex<Vec<&'static str>>>,
 }
 
 /// Why a call has no answer.
@@ -62,7 +64,13 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let server = server.to_owned();
-        let proxy = Self { endpoint, server, calls: Arc::default(), faults: Arc::default() };
+        let proxy = Self {
+            endpoint,
+            server,
+            calls: Arc::default(),
+            faults: Arc::default(),
+            refused: Arc::default(),
+        };
         let serving = proxy.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -89,14 +97,32 @@ impl Proxy {
         self.faults.lock().unwrap().push((call, fault));
     }
 
+    /// From now on nobody may do this: `ec2:DescribeSubnets`.
+    pub(crate) fn refuse(&self, permission: &'static str) {
+        self.refused.lock().unwrap().push(permission);
+    }
+
     /// The names of the calls since this was last asked.
     pub(crate) fn calls(&self) -> Vec<String> {
         std::mem::take(&mut *self.calls.lock().unwrap())
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Answered {
-        let target = request.headers().get("x-amz-target").unwrap().to_str().unwrap();
-        let call = target.rsplit('.').next().unwrap().to_owned();
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let call = name_of(&head, &body);
+        let request = Request::from_parts(head, Full::new(body));
+        let refused = self
+            .refused
+            .lock()
+            .unwrap()
+            .iter()
+            .copied()
+            .find(|permission| permission.split(':').nth(1) == Some(call.as_str()));
+        if let Some(permission) = refused {
+            self.calls.lock().unwrap().push(call);
+            return Ok(refusal(permission));
+        }
         let fault = {
             let mut faults = self.faults.lock().unwrap();
             let place = faults.iter().position(|(name, _)| *name == call);
@@ -123,23 +149,17 @@ impl Proxy {
                 value.as_object_mut().unwrap().remove("Item").unwrap();
                 Ok(answer(head.status.as_u16(), &value.to_string()))
             }
-            Some(Fault::Answer(status, body)) => {
-                request.into_body().collect().await.unwrap();
-                Ok(answer(status, &body))
-            }
+            Some(Fault::Answer(status, body)) => Ok(answer(status, &body)),
         }
     }
 
-    async fn forward(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn forward(&self, request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
         let address = self.server.trim_start_matches("http://");
         let stream = TcpStream::connect(address).await.unwrap();
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(async move { drop(connection.await) });
-        let (head, body) = request.into_parts();
-        let body = Full::new(body.collect().await.unwrap().to_bytes());
-        let (head, body) =
-            sender.send_request(Request::from_parts(head, body)).await.unwrap().into_parts();
+        let (head, body) = sender.send_request(request).await.unwrap().into_parts();
         Response::from_parts(head, Full::new(body.collect().await.unwrap().to_bytes()))
     }
 }
@@ -148,4 +168,47 @@ fn answer(status: u16, body: &str) -> Response<Full<Bytes>> {
     let answer = Response::builder().status(status).header("x-amzn-requestid", "1");
     let answer = answer.header("content-type", "application/x-amz-json-1.0");
     answer.body(Full::new(Bytes::from(body.to_owned()))).unwrap()
+}
+
+/// What is called, in each of AWS's protocols: a header, a parameter of the body, or the path.
+fn name_of(head: &hyper::http::request::Parts, body: &[u8]) -> String {
+    if let Some(target) = head.headers.get("x-amz-target") {
+        return target.to_str().unwrap().rsplit('.').next().unwrap().to_owned();
+    }
+    let body = String::from_utf8_lossy(body);
+    let parameter = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
+    match parameter {
+        Some(action) => action.to_owned(),
+        None if head.uri.path().starts_with("/schedules/") => "GetSchedule".to_owned(),
+        None => head.uri.path().to_owned(),
+    }
+}
+
+/// What AWS answers whoever lacks a permission, in the words of the service's protocol.
+fn refusal(permission: &str) -> Response<Full<Bytes>> {
+    let message = format!(
+        "User: arn:aws:iam::123456789012:user/nobody is not authorized to perform: {permission} \
+         because no identity-based policy allows it"
+    );
+    match permission.split(':').next() {
+        Some("ec2") => answer(
+            403,
+            &format!(
+                "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>{message}\
+                 </Message></Error></Errors></Response>"
+            ),
+        ),
+        Some("iam") => answer(
+            403,
+            &format!(
+                "<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message>\
+                 </Error></ErrorResponse>"
+            ),
+        ),
+        _ => answer(
+            400,
+            &serde_json::json!({ "__type": "AccessDeniedException", "message": message })
+                .to_string(),
+        ),
+    }
 }

@@ -172,7 +172,7 @@ impl Definition {
 }
 
 /// The partition that a region's ARNs name.
-fn partition(region: &str) -> &'static str {
+pub fn partition(region: &str) -> &'static str {
     match region.split('-').take(2).collect::<Vec<_>>().as_slice() {
         ["cn", ..] => "aws-cn",
         ["us", "gov"] => "aws-us-gov",

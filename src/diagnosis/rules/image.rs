@@ -3,7 +3,7 @@
 use super::{Look, source};
 use crate::diagnosis::evidence::{ContainerDefinition, Definition};
 use crate::diagnosis::needs::ImageName;
-use crate::diagnosis::{Check, Finding};
+use crate::diagnosis::{Check, Finding, Unseen};
 
 pub(super) fn findings(look: Look<'_>, definition: &Definition) -> Vec<Finding> {
     definition.containers.iter().flat_map(|container| of(look, definition, container)).collect()
@@ -50,9 +50,13 @@ fn of(look: Look<'_>, definition: &Definition, container: &ContainerDefinition) 
         ),
         Some(true) | None => Finding::ok(Check::Image, &subject, "it is in its registry"),
     }];
-    if !image.platforms.is_empty() {
-        found.push(platform(&subject, definition, &image.platforms));
-    }
+    found.push(match image.platforms.as_slice() {
+        [] => {
+            let unseen = Unseen::NotAsked("an image by itself names no platform: its layers");
+            Finding::skipped(Check::ImagePlatform, &subject, &unseen)
+        }
+        platforms => platform(&subject, definition, platforms),
+    });
     found
 }
 

@@ -46,9 +46,9 @@ fn of(look: Look<'_>, provider: &str, needed: f64) -> Finding {
         );
         return Finding::warn(check, &subject, sentence, ask);
     }
-    Finding::ok(
-        check,
-        &subject,
-        format!("{used} of {max} vCPU are in use, the task needs {needed}"),
-    )
+    let in_use = match vcpus_used {
+        Some(used) => format!("{used} of {max} vCPU are in use"),
+        None => format!("the account may run {max} vCPU, how many it does was not seen"),
+    };
+    Finding::ok(check, &subject, format!("{in_use}, the task needs {needed}"))
 }

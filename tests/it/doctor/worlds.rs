@@ -90,6 +90,18 @@ pub(crate) fn written(name: &str) -> Written {
     world
 }
 
+impl Written {
+    /// The same with more lines.
+    pub(crate) fn with(mut self, lines: &[&str]) -> Self {
+        for line in lines {
+            let line = Line::read(line);
+            self.lines.retain(|known| known.kind != line.kind || known.name != line.name);
+            self.lines.push(line);
+        }
+        self
+    }
+}
+
 /// A world that was built.
 pub(crate) struct Built {
     ec2: Client,

@@ -1,0 +1,61 @@
+//! What has to be asked once accounts and task definitions are known. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ecs::account_of;
+use super::iam::Needed;
+use crate::diagnosis::evidence::{Definition, SubjectTrigger};
+use crate::diagnosis::{Evidence, Source};
+
+/// Names, each once.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// Roles by ARN, with what they must be allowed.
+    pub(super) roles: BTreeMap<String, Needed>,
+    /// Images, each with the role that pulls it.
+    pub(super) images: BTreeMap<String, Option<String>>,
+    /// Secrets and parameters.
+    pub(super) secrets: BTreeSet<String>,
+    /// Rules by name.
+    pub(super) rules: BTreeSet<String>,
+    /// Whether anything starts any of the jobs.
+    pub(super) has_triggers: bool,
+}
+
+impl Wanted {
+    /// What the jobs of the evidence name.
+    pub(super) fn of(evidence: &Evidence) -> Self {
+        let mut wanted = Self::default();
+        let region = &evidence.region;
+        for subject in &evidence.jobs {
+            if let Source::Seen(Some(definition)) = &subject.definition {
+                // Without a permission to describe clusters, a role's own account must do.
+                let role = definition.execution_role.as_deref().and_then(account_of);
+                let account = evidence.account.as_deref().or(role).unwrap_or("*");
+                wanted.add(definition, account, region);
+            }
+            wanted.has_triggers |= !subject.triggers.is_empty();
+            for trigger in &subject.triggers {
+                if let SubjectTrigger::Bucket { rule, .. } = trigger {
+                    wanted.rules.insert(rule.clone());
+                }
+            }
+        }
+        wanted
+    }
+
+    fn add(&mut self, definition: &Definition, account: &str, region: &str) {
+        if let Some(role) = &definition.execution_role {
+            let needed = definition.permissions(account, region);
+            self.roles.entry(role.clone()).or_default().extend(needed);
+        }
+        if let Some(role) = &definition.task_role {
+            self.roles.entry(role.clone()).or_default();
+        }
+        for container in &definition.containers {
+            let role = definition.execution_role.clone();
+            self.images.entry(container.image.clone()).or_insert(role);
+            self.secrets.extend(container.secrets.iter().cloned());
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! An account in which nothing is wrong, and one permission after another that is missing.
+
+#![expect(clippy::expect_used, reason = "a test may fail by panic")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target};
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+
+use super::account::Account;
+use super::worlds::{build, written};
+use super::{ask, findings, network};
+use crate::program::{Done, Project};
+
+/// The checks that are skipped when a permission is missing. What follows from a way to a service
+/// is not looked at where the way itself is not known.
+const NEEDED_BY: [(&str, &[&str]); 17] = [
+    ("ec2:DescribeVpcs", &["vpc-dns"]),
+    ("ec2:DescribeVpcAttribute", &["vpc-dns"]),
+    ("ec2:DescribeNatGateways", &["route"]),
+    ("ec2:DescribeSecurityGroups", &["security-group"]),
+    ("ec2:DescribeNetworkAcls", &["network-acl"]),
+    ("ecs:DescribeClusters", &["cluster", "capacity-provider"]),
+    ("ecr:DescribeImages", &["image", "image-platform"]),
+    ("ecr:GetRepositoryPolicy", &[]),
+    ("events:DescribeRule", &["trigger"]),
+    ("iam:GetRole", &["execution-role", "execution-role-permissions", "task-role"]),
+    ("iam:ListRolePolicies", &["execution-role-permissions"]),
+    ("scheduler:GetSchedule", &["trigger"]),
+    ("secretsmanager:DescribeSecret", &["secrets"]),
+    ("servicequotas:GetServiceQuota", &["quota"]),
+    ("sqs:GetQueueAttributes", &["trigger"]),
+    ("ec2:DescribeManagedPrefixLists", &[]),
+    ("ec2:DescribeEgressOnlyInternetGateways", &[]),
+];
+
+const AFTER_ROUTE: [&str; 3] = ["vpc-dns", "security-group", "network-acl"];
+
+/// Everything that a job with both kinds of triggers needs.
+struct Healthy {
+    account: Account,
+    jobs: String,
+}
+
+impl Healthy {
+    async fn new() -> Self {
+        let account = Account::new().await;
+        account.register().await;
+        let world = written("private with NAT").with(&[
+            "subnet app-b b 10.0.2.0/24",
+            "table rtb-app for=app,app-b 0.0.0.0/0=nat-1",
+            "task in=app,app-b groups=sg-task",
+        ]);
+        let built = build(&account.aws, &world).await;
+        let healthy = Self { jobs: Self::jobs(&account, &network(&built)), account };
+        healthy.make_queue().await;
+        healthy.make_triggers().await;
+        healthy
+    }
+
+    fn jobs(account: &Account, network: &str) -> String {
+        format!(
+            "jobs:\n  report:\n    cluster: {name}\n    triggers:\n      - schedule: rate(1 day)\n      \
+             - s3: {{ bucket: uploads }}\n{network}    task:\n      taskDefinition: {name}\n      \
+             container: main\n",
+            name = account.name,
+        )
+    }
+
+    /// The events queue, with the policy that template.yaml gives it.
+    async fn make_queue(&self) {
+        let name = &self.account.name;
+        let policy = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": "events.amazonaws.com" },
+            "Action": "sqs:SendMessage",
+            "Resource": format!("arn:aws:sqs:eu-west-1:123456789012:{name}-events"),
+            "Condition": { "ArnLike": {
+                "aws:SourceArn": format!("arn:aws:events:eu-west-1:123456789012:rule/{name}-*"),
+            } },
+        }] });
+        let sqs = aws_sdk_sqs::Client::new(&self.account.aws);
+        let call = sqs.create_queue().queue_name(format!("{name}-events"));
+        let call = call.attributes(QueueAttributeName::Policy, policy.to_string());
+        call.send().await.expect("a queue");
+    }
+
+    async fn make_triggers(&self) {
+        let name = &self.account.name;
+        let events = aws_sdk_eventbridge::Client::new(&self.account.aws);
+        let rule = events.put_rule().name(format!("{name}-report-s3"));
+        rule.event_pattern(r#"{"source":["aws.s3"]}"#).send().await.expect("a rule");
+        let scheduler = aws_sdk_scheduler::Client::new(&self.account.aws);
+        scheduler.create_schedule_group().name(name).send().await.expect("a group");
+        let arn = format!("arn:aws:sqs:eu-west-1:123456789012:{name}-events");
+        let target = Target::builder().arn(arn).role_arn(&self.account.role).build();
+        let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build();
+        let schedule = scheduler.create_schedule().name(format!("{name}-report"));
+        let schedule = schedule.group_name(name).schedule_expression("rate(1 day)");
+        let schedule = schedule.target(target.expect("a target"));
+        let schedule = schedule.flexible_time_window(window.expect("a window"));
+        schedule.send().await.expect("a schedule");
+    }
+
+    async fn ask(&self, endpoint: &str) -> Done {
+        let arguments = ["doctor", "-o", "json", "--namespace", &self.account.name];
+        ask(Project::new(&self.jobs), &arguments, endpoint).await.1
+    }
+}
+
+fn all(diagnosis: &Value) -> &Vec<Value> {
+    diagnosis["findings"].as_array().expect("findings")
+}
+
+/// The permissions of the policy in the documentation.
+fn documented() -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnosis.md");
+    let text = std::fs::read_to_string(path).expect("the documentation");
+    let policy = text.split("```json").nth(1).and_then(|rest| rest.split("```").next());
+    let policy: Value = serde_json::from_str(policy.expect("a policy")).expect("JSON");
+    let actions = policy["Statement"][0]["Action"].as_array().expect("actions");
+    actions.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn where_nothing_is_wrong_nothing_fails_and_nobody_is_warned() {
+    let healthy = Healthy::new().await;
+    let proxy = Account::proxy().await;
+    let done = healthy.ask(proxy.endpoint()).await;
+    let diagnosis = done.json();
+    assert_eq!((done.code, &diagnosis["cause"]), (Some(0), &Value::Null), "{diagnosis:#}");
+    let of = |status: &str| -> Vec<&str> {
+        let found = all(&diagnosis).iter().filter(|finding| finding["status"] == status);
+        found.filter_map(|finding| finding["check"].as_str()).collect()
+    };
+    assert_eq!((of("fail"), of("warn")), (vec![], vec![]), "{diagnosis:#}");
+    // S3 and CloudWatch Logs are not asked; moto knows no quotas of Fargate's.
+    assert_eq!(of("skipped"), ["trigger", "quota", "log-group"], "{diagnosis:#}");
+    assert!(of("ok").len() > 22, "{diagnosis:#}");
+    let policy = documented();
+    for call in proxy.calls() {
+        let is_it = |action: &String| action.split(':').nth(1) == Some(call.as_str());
+        assert!(policy.iter().any(is_it), "{call} is not in the documentation's policy");
+    }
+}
+
+#[tokio::test]
+async fn a_permission_that_is_missing_hides_nothing_but_what_needs_it() {
+    let healthy = Healthy::new().await;
+    let whole = healthy.ask(healthy.account.endpoint()).await.json();
+    for (permission, needed_by) in NEEDED_BY {
+        let proxy = Account::proxy().await;
+        proxy.refuse(permission);
+        let done = healthy.ask(proxy.endpoint()).await;
+        let diagnosis = done.json();
+        let shown = format!("{permission}: {diagnosis:#}");
+        assert_eq!(done.code, Some(0), "{shown}");
+        for finding in all(&whole) {
+            let check = finding["check"].as_str().expect("a check");
+            let follows = needed_by.contains(&"route") && AFTER_ROUTE.contains(&check);
+            let lost = needed_by.contains(&check) || follows;
+            assert!(lost || all(&diagnosis).contains(finding), "{finding:#} {shown}");
+        }
+        for check in needed_by {
+            let skipped = findings(&diagnosis, check, "skipped");
+            let names = |finding: &&Value| finding["evidence"].as_str().expect("it").contains(":");
+            assert!(skipped.iter().any(names), "{check}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn the_documentations_policy_allows_what_is_asked_and_nothing_else() {
+    let room = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gather");
+    let mut folders = vec![room];
+    let mut asked = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(path).expect("a file");
+            let code = text.split("#[cfg(test)]").next().expect("code").to_owned();
+            let quoted = code.split('"').skip(1).step_by(2);
+            asked.extend(quoted.filter(|text| is_permission(text)).map(str::to_owned));
+        }
+    }
+    assert_eq!(asked, documented());
+}
+
+/// `ec2:DescribeSubnets`.
+fn is_permission(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(service, action)| {
+        let reads = ["Batch", "Describe", "Get", "List", "Simulate"];
+        service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && action.chars().all(char::is_alphanumeric)
+            && reads.iter().any(|verb| action.starts_with(verb))
+            // What pulling needs is asked of policies, and done by nobody here.
+            && !["BatchCheckLayerAvailability", "GetDownloadUrlForLayer"].contains(&action)
+    })
+}
