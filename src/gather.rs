@@ -9,22 +9,27 @@ use aws_config::SdkConfig;
 use jiff::Timestamp;
 
 use crate::diagnosis::evidence::{Definition, Quota, RunSeen, Subject};
-use crate::diagnosis::{Evidence, Source};
+use crate::diagnosis::{Evidence, Source, Unseen};
 use crate::identity::Namespace;
 use crate::jobs::Job;
 use crate::run::Run;
 
+mod buckets;
 mod ec2;
 mod ecr;
 mod ecs;
 mod events;
+mod function;
 mod iam;
 mod inquiry;
+mod logs;
+mod parameters;
 mod policy;
 mod queue;
 mod quotas;
 mod scheduler;
 mod secrets;
+mod signed;
 mod wanted;
 
 use inquiry::Inquiry;
@@ -86,11 +91,12 @@ pub async fn gather(
 async fn ask_what_jobs_name(inquiry: &Inquiry<'_>, topic: &Topic<'_>, evidence: &mut Evidence) {
     let networks: Vec<_> = topic.jobs.iter().filter_map(|job| job.network.as_ref()).collect();
     let ecs = ecs::Ecs::new(inquiry);
-    let (mut found, definitions, clusters, task) = tokio::join!(
+    let (mut found, definitions, clusters, task, dispatch) = tokio::join!(
         find_network(inquiry, &networks),
         ecs.definitions(topic.jobs),
         ecs.clusters(topic.jobs),
         ecs.task(topic),
+        function::dispatch_role(inquiry, topic.namespace),
     );
     for (subject, job) in evidence.jobs.iter_mut().zip(topic.jobs) {
         if let Some(definition) = definition_of(job, &definitions) {
@@ -105,10 +111,27 @@ async fn ask_what_jobs_name(inquiry: &Inquiry<'_>, topic: &Topic<'_>, evidence: 
     if let Some(found) = found {
         evidence.network = found.world;
     }
+    name_dispatch(dispatch, topic, evidence);
     evidence.account = clusters.account;
     evidence.clusters = clusters.known;
     if let (Some(run), Some(task)) = (&mut evidence.run, task) {
         task.complete(run);
+    }
+}
+
+/// Notes whose role hands over those of tasks. Where that may not be known, the role stands for its
+/// own absence.
+fn name_dispatch(role: Result<Option<String>, Unseen>, topic: &Topic<'_>, evidence: &mut Evidence) {
+    let role = match role {
+        Ok(role) => role,
+        Err(unseen) => {
+            let role = format!("{}-dispatch", topic.namespace);
+            evidence.roles.insert(role.clone(), Err(unseen).into());
+            Some(role)
+        }
+    };
+    for subject in &mut evidence.jobs {
+        subject.dispatch_role.clone_from(&role);
     }
 }
 
@@ -120,22 +143,31 @@ async fn ask_what_definitions_name(
 ) {
     let wanted = Wanted::of(evidence);
     let ecs = ecs::Ecs::new(inquiry);
-    let (roles, images, secrets, rules, schedules, queue, quotas) = tokio::join!(
+    let jobs = &evidence.jobs;
+    let (roles, images, secrets, parameters, logs) = tokio::join!(
         iam::roles(inquiry, &wanted.roles),
         ecr::images(inquiry, &wanted.images, evidence.account.as_deref()),
         secrets::secrets(inquiry, &wanted.secrets),
-        events::rules(inquiry, &evidence.jobs),
-        scheduler::schedules(inquiry, &evidence.jobs, topic.namespace),
-        find_queue(inquiry, topic, &wanted),
-        async { tokio::join!(quotas::vcpus_max(inquiry), ecs.vcpus_used()) },
+        parameters::parameters(inquiry, &wanted.secrets),
+        logs::groups(inquiry, &wanted.log_groups),
     );
-    evidence.roles = roles;
+    let (rules, schedules, buckets, queue, most, used) = tokio::join!(
+        events::rules(inquiry, jobs),
+        scheduler::schedules(inquiry, jobs, topic.namespace),
+        buckets::buckets(inquiry, jobs),
+        find_queue(inquiry, topic, &wanted),
+        quotas::vcpus_max(inquiry),
+        ecs.vcpus_used(),
+    );
+    evidence.roles.extend(roles);
     evidence.images = images;
     evidence.secrets = secrets;
+    evidence.secrets.extend(parameters);
+    evidence.log_groups = logs;
     evidence.triggers = rules;
     evidence.triggers.extend(schedules);
+    evidence.triggers.extend(buckets);
     evidence.queue_admits = queue;
-    let (most, used) = quotas;
     for (provider, vcpus_max) in most {
         let vcpus_used = used.as_ref().ok().and_then(|used| used.get(provider).copied());
         let quota = vcpus_max.map(|vcpus_max| Quota { vcpus_max, vcpus_used });

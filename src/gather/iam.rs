@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::Client;
-use aws_sdk_iam::types::PolicyEvaluationDecisionType;
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
 use futures_util::future::{join_all, try_join_all};
 use serde_json::Value;
 
@@ -74,8 +74,14 @@ impl Iam<'_> {
         for (action, resource) in needed {
             by_resource.entry(resource).or_default().push(action.clone());
         }
+        let to_tasks = ContextEntry::builder()
+            .context_key_name("iam:PassedToService")
+            .context_key_type(ContextKeyTypeEnum::String)
+            .context_key_values(policy::ECS_TASKS)
+            .build();
         let asked = by_resource.into_iter().map(async |(resource, actions)| {
             let call = self.client.simulate_principal_policy().policy_source_arn(arn);
+            let call = call.context_entries(to_tasks.clone());
             let call =
                 call.set_action_names(Some(actions)).resource_arns(concrete(resource)).send();
             let answer = self.inquiry.ask("iam:SimulatePrincipalPolicy", call).await?;

@@ -5,6 +5,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use wildmatch::WildMatch;
 
+/// Whom dispatch hands roles over to.
+pub(super) const ECS_TASKS: &str = "ecs-tasks.amazonaws.com";
+
 /// What policies say of one action on one resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Word {
@@ -33,7 +36,7 @@ pub(super) fn word(
 ) -> Word {
     let (mut allows, mut may_allow, mut may_deny) = (false, false, false);
     for statement in policies.iter().flat_map(statements).filter(|one| applies(one)) {
-        let is_plain = statement.get("Condition").is_none() && !has_variable(statement);
+        let is_plain = statement.get("Condition").is_none_or(is_met) && !has_variable(statement);
         let is_about = matches(statement, "Action", &action.to_lowercase(), true)
             && matches(statement, "Resource", resource, false);
         match (statement["Effect"].as_str(), is_about || has_variable(statement), is_plain) {
@@ -96,6 +99,20 @@ fn matches(statement: &Value, part: &str, text: &str, lower: bool) -> bool {
     }
 }
 
+/// Whether a condition asks no more than that a role be handed over to ECS's tasks.
+fn is_met(condition: &Value) -> bool {
+    let Some(tests) = condition.as_object() else { return false };
+    tests.iter().all(|(test, keys)| {
+        ["StringEquals", "StringLike"].contains(&test.as_str())
+            && keys.as_object().is_some_and(|keys| {
+                keys.iter().all(|(key, values)| {
+                    key.eq_ignore_ascii_case("iam:PassedToService")
+                        && texts(values).any(|service| service == ECS_TASKS)
+                })
+            })
+    })
+}
+
 fn has_variable(statement: &Value) -> bool {
     ["Resource", "NotResource"]
         .iter()
@@ -136,6 +153,14 @@ mod tests {
             (json!([allow, deny]), Word::Denies),
             (json!([allow, with(&deny, "Condition", condition.clone())]), Word::Unclear),
             (json!([with(&allow, "Condition", condition)]), Word::Unclear),
+            (
+                json!([with(
+                    &allow,
+                    "Condition",
+                    json!({ "StringEquals": { "iam:PassedToService": ECS_TASKS } })
+                )]),
+                Word::Allows,
+            ),
             (json!([with(&allow, "Resource", variable)]), Word::Unclear),
             (json!([{ "Effect": "Allow", "NotAction": "iam:*", "Resource": "*" }]), Word::Allows),
             (json!([{ "Effect": "Allow", "NotAction": "logs:*", "Resource": "*" }]), Word::Silent),

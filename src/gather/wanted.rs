@@ -16,6 +16,8 @@ pub(super) struct Wanted {
     pub(super) images: BTreeMap<String, Option<String>>,
     /// Secrets and parameters.
     pub(super) secrets: BTreeSet<String>,
+    /// Log groups, each with its region.
+    pub(super) log_groups: BTreeMap<String, String>,
     /// Rules by name.
     pub(super) rules: BTreeSet<String>,
     /// Whether anything starts any of the jobs.
@@ -33,6 +35,11 @@ impl Wanted {
                 let role = definition.execution_role.as_deref().and_then(account_of);
                 let account = evidence.account.as_deref().or(role).unwrap_or("*");
                 wanted.add(definition, account, region);
+                if let Some(dispatch) = &subject.dispatch_role
+                    && !evidence.roles.contains_key(dispatch)
+                {
+                    wanted.pass(dispatch, definition);
+                }
             }
             wanted.has_triggers |= !subject.triggers.is_empty();
             for trigger in &subject.triggers {
@@ -42,6 +49,13 @@ impl Wanted {
             }
         }
         wanted
+    }
+
+    /// Dispatch hands over the task's roles.
+    fn pass(&mut self, dispatch: &str, definition: &Definition) {
+        let roles = [&definition.execution_role, &definition.task_role].into_iter().flatten();
+        let needed = roles.map(|role| ("iam:PassRole".to_owned(), role.clone()));
+        self.roles.entry(dispatch.to_owned()).or_default().extend(needed);
     }
 
     fn add(&mut self, definition: &Definition, account: &str, region: &str) {
@@ -56,6 +70,8 @@ impl Wanted {
             let role = definition.execution_role.clone();
             self.images.entry(container.image.clone()).or_insert(role);
             self.secrets.extend(container.secrets.iter().cloned());
+            let logs = container.logs.as_ref();
+            self.log_groups.extend(logs.map(|logs| (logs.group.clone(), logs.region.clone())));
         }
     }
 }

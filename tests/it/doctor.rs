@@ -47,8 +47,9 @@ fn job(account: &Account, built: &Built, service: &str) -> String {
     }
     let cluster = &account.name;
     format!(
-        "jobs:\n  report:\n    cluster: {cluster}\n    logs: {{ group: /ecs/report }}\n{}    \
+        "jobs:\n  report:\n    cluster: {cluster}\n    logs: {{ group: {} }}\n{}    \
          task:\n      image: {image}\n      executionRoleArn: {}\n{more}",
+        account.log_group(),
         network(built),
         account.role,
     )

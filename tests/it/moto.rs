@@ -10,6 +10,10 @@ use std::sync::LazyLock;
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 
 /// A server that runs.
 struct Server {
@@ -61,6 +65,37 @@ pub(crate) async fn connect_to(endpoint: &str) -> SdkConfig {
         .endpoint_url(endpoint)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build()
+}
+
+/// Asks a service that has no client here. moto looks at nothing of a signature but the name in it.
+pub(crate) async fn ask(
+    service: &str,
+    method: &str,
+    path: &str,
+    target: Option<&str>,
+    body: String,
+) {
+    let address = endpoint().trim_start_matches("http://");
+    let stream = TcpStream::connect(address).await.expect("moto");
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("a connection");
+    tokio::spawn(async move { drop(connection.await) });
+    let credential = format!("Credential=testing/20261126/eu-west-1/{service}/aws4_request");
+    let mut request = hyper::Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", address)
+        .header("authorization", format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host"));
+    if let Some(target) = target {
+        request = request.header("x-amz-target", target);
+        request = request.header("content-type", "application/x-amz-json-1.1");
+    }
+    let request = request.body(Full::new(Bytes::from(body))).expect("a request");
+    let answer = sender.send_request(request).await.expect("an answer");
+    let status = answer.status();
+    let told = answer.into_body().collect().await.expect("its body").to_bytes();
+    let told = String::from_utf8_lossy(&told);
+    assert!(status.is_success(), "{service} {path}: {status}: {told}");
 }
 
 /// A name no other test has.

@@ -42,8 +42,8 @@ pub(crate) struct Proxy {
     server: String,
     calls: Arc<Mutex<Vec<String>>>,
     faults: Arc<Mutex<Vec<(&'static str, Fault)>>>,
-    /// Permissions that nobody has.
-    refused: Arc<Mutex<Vec<&'static str>>>,
+    /// What is answered to every call of a name, the last one first.
+    standing: Arc<Mutex<Vec<(String, u16, String)>>>,
 }
 
 /// Why a call has no answer.
@@ -69,7 +69,7 @@ impl Proxy {
             server,
             calls: Arc::default(),
             faults: Arc::default(),
-            refused: Arc::default(),
+            standing: Arc::default(),
         };
         let serving = proxy.clone();
         tokio::spawn(async move {
@@ -98,8 +98,15 @@ impl Proxy {
     }
 
     /// From now on nobody may do this: `ec2:DescribeSubnets`.
-    pub(crate) fn refuse(&self, permission: &'static str) {
-        self.refused.lock().unwrap().push(permission);
+    pub(crate) fn refuse(&self, permission: &str) {
+        let call = permission.split(':').nth(1).unwrap();
+        let (status, body) = refusal(permission);
+        self.always(call, status, &body);
+    }
+
+    /// From now on every call of this name has this answer.
+    pub(crate) fn always(&self, call: &str, status: u16, body: &str) {
+        self.standing.lock().unwrap().push((call.to_owned(), status, body.to_owned()));
     }
 
     /// The names of the calls since this was last asked.
@@ -112,16 +119,13 @@ impl Proxy {
         let body = body.collect().await.unwrap().to_bytes();
         let call = name_of(&head, &body);
         let request = Request::from_parts(head, Full::new(body));
-        let refused = self
-            .refused
-            .lock()
-            .unwrap()
-            .iter()
-            .copied()
-            .find(|permission| permission.split(':').nth(1) == Some(call.as_str()));
-        if let Some(permission) = refused {
+        let standing = {
+            let standing = self.standing.lock().unwrap();
+            standing.iter().rev().find(|(name, ..)| *name == call).cloned()
+        };
+        if let Some((call, status, body)) = standing {
             self.calls.lock().unwrap().push(call);
-            return Ok(refusal(permission));
+            return Ok(answer(status, &body));
         }
         let fault = {
             let mut faults = self.faults.lock().unwrap();
@@ -179,36 +183,34 @@ fn name_of(head: &hyper::http::request::Parts, body: &[u8]) -> String {
     let parameter = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
     match parameter {
         Some(action) => action.to_owned(),
-        None if head.uri.path().starts_with("/schedules/") => "GetSchedule".to_owned(),
-        None => head.uri.path().to_owned(),
+        None => match head.uri.path().split('/').nth(1) {
+            Some("schedules") => "GetSchedule".to_owned(),
+            Some("2015-03-31") => "GetFunctionConfiguration".to_owned(),
+            _ if head.uri.query() == Some("notification=") => "GetBucketNotification".to_owned(),
+            _ => head.uri.path().to_owned(),
+        },
     }
 }
 
 /// What AWS answers whoever lacks a permission, in the words of the service's protocol.
-fn refusal(permission: &str) -> Response<Full<Bytes>> {
+fn refusal(permission: &str) -> (u16, String) {
     let message = format!(
         "User: arn:aws:iam::123456789012:user/nobody is not authorized to perform: {permission} \
          because no identity-based policy allows it"
     );
+    let error =
+        |code: &str| format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
     match permission.split(':').next() {
-        Some("ec2") => answer(
-            403,
-            &format!(
-                "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>{message}\
-                 </Message></Error></Errors></Response>"
-            ),
-        ),
-        Some("iam") => answer(
-            403,
-            &format!(
-                "<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message>\
-                 </Error></ErrorResponse>"
-            ),
-        ),
-        _ => answer(
-            400,
-            &serde_json::json!({ "__type": "AccessDeniedException", "message": message })
-                .to_string(),
-        ),
+        Some("ec2") => {
+            let error = error("UnauthorizedOperation");
+            (403, format!("<Response><Errors>{error}</Errors></Response>"))
+        }
+        Some("iam") => (403, format!("<ErrorResponse>{}</ErrorResponse>", error("AccessDenied"))),
+        Some("s3") => (403, error("AccessDenied")),
+        _ => {
+            let error =
+                serde_json::json!({ "__type": "AccessDeniedException", "message": message });
+            (400, error.to_string())
+        }
     }
 }

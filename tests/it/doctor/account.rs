@@ -43,6 +43,8 @@ impl Account {
             aws,
         };
         account.push().await;
+        let group = json!({ "logGroupName": account.log_group() }).to_string();
+        moto::ask("logs", "POST", "/", Some("Logs_20140328.CreateLogGroup"), group).await;
         account.secret = account.make_secret().await;
         account.role = account.make_role().await;
         account
@@ -52,12 +54,20 @@ impl Account {
     pub(crate) async fn proxy() -> Proxy {
         let proxy = Proxy::start().await;
         proxy.refuse("iam:SimulatePrincipalPolicy");
+        // moto keeps it and does not tell.
+        let told = "<NotificationConfiguration><EventBridgeConfiguration/>\
+                    </NotificationConfiguration>";
+        proxy.always("GetBucketNotification", 200, told);
         proxy
     }
 
     /// Where it answers.
     pub(crate) fn endpoint(&self) -> &str {
         self.proxy.endpoint()
+    }
+
+    pub(crate) fn log_group(&self) -> String {
+        format!("/ecs/{}", self.name)
     }
 
     /// Makes a repository with an image for both processors.
@@ -114,7 +124,7 @@ impl Account {
     /// Registers a task definition with everything in it.
     pub(crate) async fn register(&self) {
         let logs = LogConfiguration::builder().log_driver(LogDriver::Awslogs);
-        let logs = logs.options("awslogs-group", "/ecs/report");
+        let logs = logs.options("awslogs-group", self.log_group());
         let logs = logs.options("awslogs-region", "eu-west-1");
         let logs = logs.options("awslogs-stream-prefix", "report").build().expect("a log");
         let secret = Secret::builder().name("TOKEN").value_from(&self.secret).build();

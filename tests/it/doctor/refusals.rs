@@ -7,16 +7,18 @@ use std::path::Path;
 
 use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target};
 use aws_sdk_sqs::types::QueueAttributeName;
+use longshore::diagnosis::Check;
 use serde_json::{Value, json};
 
 use super::account::Account;
 use super::worlds::{build, written};
 use super::{ask, findings, network};
+use crate::moto;
 use crate::program::{Done, Project};
 
 /// The checks that are skipped when a permission is missing. What follows from a way to a service
 /// is not looked at where the way itself is not known.
-const NEEDED_BY: [(&str, &[&str]); 17] = [
+const NEEDED_BY: [(&str, &[&str]); 20] = [
     ("ec2:DescribeVpcs", &["vpc-dns"]),
     ("ec2:DescribeVpcAttribute", &["vpc-dns"]),
     ("ec2:DescribeNatGateways", &["route"]),
@@ -26,8 +28,11 @@ const NEEDED_BY: [(&str, &[&str]); 17] = [
     ("ecr:DescribeImages", &["image", "image-platform"]),
     ("ecr:GetRepositoryPolicy", &[]),
     ("events:DescribeRule", &["trigger"]),
-    ("iam:GetRole", &["execution-role", "execution-role-permissions", "task-role"]),
-    ("iam:ListRolePolicies", &["execution-role-permissions"]),
+    ("lambda:GetFunctionConfiguration", &["pass-role"]),
+    ("logs:DescribeLogGroups", &["log-group"]),
+    ("s3:GetBucketNotification", &["trigger"]),
+    ("iam:GetRole", &["execution-role", "execution-role-permissions", "task-role", "pass-role"]),
+    ("iam:ListRolePolicies", &["execution-role-permissions", "pass-role"]),
     ("scheduler:GetSchedule", &["trigger"]),
     ("secretsmanager:DescribeSecret", &["secrets"]),
     ("servicequotas:GetServiceQuota", &["quota"]),
@@ -57,13 +62,14 @@ impl Healthy {
         let healthy = Self { jobs: Self::jobs(&account, &network(&built)), account };
         healthy.make_queue().await;
         healthy.make_triggers().await;
+        healthy.make_dispatch().await;
         healthy
     }
 
     fn jobs(account: &Account, network: &str) -> String {
         format!(
             "jobs:\n  report:\n    cluster: {name}\n    triggers:\n      - schedule: rate(1 day)\n      \
-             - s3: {{ bucket: uploads }}\n{network}    task:\n      taskDefinition: {name}\n      \
+             - s3: {{ bucket: {name} }}\n{network}    task:\n      taskDefinition: {name}\n      \
              container: main\n",
             name = account.name,
         )
@@ -104,6 +110,40 @@ impl Healthy {
         schedule.send().await.expect("a schedule");
     }
 
+    /// The dispatch function, whose role may hand over the task's as triggers.yaml has it.
+    async fn make_dispatch(&self) {
+        let name = format!("{}-dispatch", self.account.name);
+        let iam = aws_sdk_iam::Client::new(&self.account.aws);
+        let trust = json!({ "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": "lambda.amazonaws.com" },
+            "Action": "sts:AssumeRole",
+        }] });
+        let role = iam.create_role().role_name(&name);
+        let role = role.assume_role_policy_document(trust.to_string()).send().await;
+        let role = role.expect("a role").role.expect("it").arn;
+        let policy = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow",
+            "Action": "iam:PassRole",
+            "Resource": self.account.role,
+            "Condition": {
+                "StringEquals": { "iam:PassedToService": "ecs-tasks.amazonaws.com" },
+            },
+        }] });
+        let own = iam.put_role_policy().role_name(&name).policy_name("pass");
+        own.policy_document(policy.to_string()).send().await.expect("a policy");
+        let function = json!({
+            "FunctionName": name,
+            "Runtime": "provided.al2023",
+            "Handler": "dispatch",
+            "Role": role,
+            // A zip with nothing in it.
+            "Code": { "ZipFile": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==" },
+        });
+        let path = "/2015-03-31/functions";
+        moto::ask("lambda", "POST", path, None, function.to_string()).await;
+    }
+
     async fn ask(&self, endpoint: &str) -> Done {
         let arguments = ["doctor", "-o", "json", "--namespace", &self.account.name];
         ask(Project::new(&self.jobs), &arguments, endpoint).await.1
@@ -136,9 +176,13 @@ async fn where_nothing_is_wrong_nothing_fails_and_nobody_is_warned() {
         found.filter_map(|finding| finding["check"].as_str()).collect()
     };
     assert_eq!((of("fail"), of("warn")), (vec![], vec![]), "{diagnosis:#}");
-    // S3 and CloudWatch Logs are not asked; moto knows no quotas of Fargate's.
-    assert_eq!(of("skipped"), ["trigger", "quota", "log-group"], "{diagnosis:#}");
-    assert!(of("ok").len() > 22, "{diagnosis:#}");
+    // moto knows no quotas of Fargate's.
+    assert_eq!(of("skipped"), ["quota"], "{diagnosis:#}");
+    let checks: BTreeSet<&str> = of("ok").into_iter().collect();
+    let whole: BTreeSet<&str> = Check::ALL.iter().map(|check| check.as_str()).collect();
+    let rest: Vec<&str> = whole.difference(&checks).copied().collect();
+    // No endpoint, no public address, and no quota to look at.
+    assert_eq!(rest, ["endpoint", "public-ip", "quota"], "{diagnosis:#}");
     let policy = documented();
     for call in proxy.calls() {
         let is_it = |action: &String| action.split(':').nth(1) == Some(call.as_str());
@@ -169,6 +213,35 @@ async fn a_permission_that_is_missing_hides_nothing_but_what_needs_it() {
             assert!(skipped.iter().any(names), "{check}: {shown}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_simulation_denies_is_told_with_its_remedy() {
+    let healthy = Healthy::new().await;
+    let proxy = Account::proxy().await;
+    let denied = "<member><EvalActionName>ecr:BatchGetImage</EvalActionName>\
+                  <EvalResourceName>*</EvalResourceName>\
+                  <EvalDecision>implicitDeny</EvalDecision></member>";
+    let answer = format!(
+        "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults>\
+         {denied}</EvaluationResults><IsTruncated>false</IsTruncated>\
+         </SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"
+    );
+    proxy.always("SimulatePrincipalPolicy", 200, &answer);
+    let done = healthy.ask(proxy.endpoint()).await;
+    let diagnosis = done.json();
+    assert_eq!(done.code, Some(1), "{diagnosis:#}");
+    assert_eq!(diagnosis["cause"]["check"], "execution-role-permissions", "{diagnosis:#}");
+    let remedy = diagnosis["cause"]["remedy"].as_str().expect("a remedy");
+    assert!(remedy.contains("aws iam put-role-policy") && remedy.contains("ecr:BatchGetImage"));
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_asked_is_an_error_and_no_clean_bill() {
+    let project = Project::new(&crate::program::job("true", &[]));
+    let (_, done) = ask(project, &["doctor"], "http://127.0.0.1:9").await;
+    assert_eq!((done.code, done.stdout.as_str()), (Some(3), ""), "{done:#?}");
+    assert!(done.stderr.contains("AWS cannot be asked"), "{done:#?}");
 }
 
 #[test]
