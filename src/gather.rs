@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 
-use crate::diagnosis::evidence::{Definition, Quota, RunSeen, Subject};
+use crate::diagnosis::evidence::{Definition, Quota, RunSeen, Subject, SubjectTrigger, Trigger};
 use crate::diagnosis::{Evidence, Source, Unseen};
 use crate::identity::Namespace;
-use crate::jobs::Job;
+use crate::jobs::{self, Job, Network};
 use crate::run::Run;
 
 mod buckets;
@@ -32,8 +32,12 @@ mod secrets;
 mod signed;
 mod wanted;
 
+use ecs::Ecs;
 use inquiry::Inquiry;
 use wanted::Wanted;
+
+/// Buckets, rules and schedules by name.
+type Triggers = BTreeMap<String, Source<Option<Trigger>>>;
 
 /// How far it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,44 +83,77 @@ pub async fn gather(
     let subjects = topic.jobs.iter().map(|job| Subject::of(job, topic.namespace, &region));
     evidence.jobs = subjects.collect();
     evidence.run = topic.run.map(RunSeen::of);
-    ask_what_jobs_name(&inquiry, topic, &mut evidence).await;
-    ask_what_definitions_name(&inquiry, topic, &mut evidence).await;
+    let networks: Vec<&Network> =
+        topic.jobs.iter().filter_map(|job| job.network.as_ref()).collect();
+    let ecs = Ecs::new(&inquiry);
+    let (tasks, triggers, usage, found, task) = tokio::join!(
+        ask_about_tasks(&inquiry, &ecs, topic, evidence.clone()),
+        ask_about_triggers(&inquiry, topic, &evidence.jobs),
+        async { tokio::join!(quotas::vcpus_max(&inquiry), ecs.vcpus_used()) },
+        find_network(&inquiry, &networks),
+        ecs.task(topic),
+    );
+    let mut evidence = tasks;
+    (evidence.triggers, evidence.queue_admits) = triggers;
+    evidence.quotas = to_quotas(usage);
+    if let Some(found) = found {
+        place_jobs(topic, &mut evidence, found);
+    }
+    if let (Some(run), Some(task)) = (&mut evidence.run, task) {
+        task.complete(run);
+    }
     match inquiry.silence() {
         Some(reason) => Err(GatherError::Unreachable(reason)),
         None => Ok(evidence),
     }
 }
 
-/// What jobs.yaml alone leads to.
-async fn ask_what_jobs_name(inquiry: &Inquiry<'_>, topic: &Topic<'_>, evidence: &mut Evidence) {
-    let networks: Vec<_> = topic.jobs.iter().filter_map(|job| job.network.as_ref()).collect();
-    let ecs = ecs::Ecs::new(inquiry);
-    let (mut found, definitions, clusters, task, dispatch) = tokio::join!(
-        find_network(inquiry, &networks),
+/// Clusters, definitions, and what these name.
+async fn ask_about_tasks(
+    inquiry: &Inquiry<'_>,
+    ecs: &Ecs<'_>,
+    topic: &Topic<'_>,
+    mut evidence: Evidence,
+) -> Evidence {
+    let (definitions, clusters, dispatch) = tokio::join!(
         ecs.definitions(topic.jobs),
         ecs.clusters(topic.jobs),
-        ecs.task(topic),
         function::dispatch_role(inquiry, topic.namespace),
     );
+    evidence.account = clusters.account;
+    evidence.clusters = clusters.known;
     for (subject, job) in evidence.jobs.iter_mut().zip(topic.jobs) {
         if let Some(definition) = definition_of(job, &definitions) {
             subject.definition = definition;
         }
-        if let (Some(network), Some(found)) = (&job.network, &mut found) {
+    }
+    name_dispatch(dispatch, topic, &mut evidence);
+    let wanted = Wanted::of(&evidence);
+    let (roles, images, secrets, parameters, logs) = tokio::join!(
+        iam::roles(inquiry, &wanted.roles),
+        ecr::images(inquiry, &wanted.images, evidence.account.as_deref()),
+        secrets::secrets(inquiry, &wanted.secrets),
+        parameters::parameters(inquiry, &wanted.secrets),
+        logs::groups(inquiry, &wanted.log_groups),
+    );
+    evidence.roles.extend(roles);
+    evidence.images = images;
+    evidence.secrets = secrets;
+    evidence.secrets.extend(parameters);
+    evidence.log_groups = logs;
+    evidence
+}
+
+/// Which subnets and groups the jobs mean, and everything around these.
+fn place_jobs(topic: &Topic<'_>, evidence: &mut Evidence, mut found: ec2::Found) {
+    for (subject, job) in evidence.jobs.iter_mut().zip(topic.jobs) {
+        if let Some(network) = &job.network {
             let place = found.place(network);
             subject.subnets = place.subnets;
             subject.security_groups = place.groups;
         }
     }
-    if let Some(found) = found {
-        evidence.network = found.world;
-    }
-    name_dispatch(dispatch, topic, evidence);
-    evidence.account = clusters.account;
-    evidence.clusters = clusters.known;
-    if let (Some(run), Some(task)) = (&mut evidence.run, task) {
-        task.complete(run);
-    }
+    evidence.network = found.world;
 }
 
 /// Notes whose role hands over those of tasks. Where that may not be known, the role stands for its
@@ -135,58 +172,49 @@ fn name_dispatch(role: Result<Option<String>, Unseen>, topic: &Topic<'_>, eviden
     }
 }
 
-/// What only the account and the task definitions lead to.
-async fn ask_what_definitions_name(
+/// What starts the jobs, and whether the events queue lets it in.
+async fn ask_about_triggers(
     inquiry: &Inquiry<'_>,
     topic: &Topic<'_>,
-    evidence: &mut Evidence,
-) {
-    let wanted = Wanted::of(evidence);
-    let ecs = ecs::Ecs::new(inquiry);
-    let jobs = &evidence.jobs;
-    let (roles, images, secrets, parameters, logs) = tokio::join!(
-        iam::roles(inquiry, &wanted.roles),
-        ecr::images(inquiry, &wanted.images, evidence.account.as_deref()),
-        secrets::secrets(inquiry, &wanted.secrets),
-        parameters::parameters(inquiry, &wanted.secrets),
-        logs::groups(inquiry, &wanted.log_groups),
-    );
-    let (rules, schedules, buckets, queue, most, used) = tokio::join!(
-        events::rules(inquiry, jobs),
+    jobs: &[Subject],
+) -> (Triggers, Source<bool>) {
+    let (mut triggers, schedules, buckets, queue) = tokio::join!(
+        events::rules(inquiry, jobs, topic.namespace),
         scheduler::schedules(inquiry, jobs, topic.namespace),
         buckets::buckets(inquiry, jobs),
-        find_queue(inquiry, topic, &wanted),
-        quotas::vcpus_max(inquiry),
-        ecs.vcpus_used(),
+        find_queue(inquiry, topic, jobs),
     );
-    evidence.roles.extend(roles);
-    evidence.images = images;
-    evidence.secrets = secrets;
-    evidence.secrets.extend(parameters);
-    evidence.log_groups = logs;
-    evidence.triggers = rules;
-    evidence.triggers.extend(schedules);
-    evidence.triggers.extend(buckets);
-    evidence.queue_admits = queue;
-    for (provider, vcpus_max) in most {
-        let vcpus_used = used.as_ref().ok().and_then(|used| used.get(provider).copied());
-        let quota = vcpus_max.map(|vcpus_max| Quota { vcpus_max, vcpus_used });
-        evidence.quotas.insert(provider.to_owned(), quota.into());
-    }
+    triggers.extend(schedules);
+    triggers.extend(buckets);
+    (triggers, queue)
 }
 
-async fn find_queue(inquiry: &Inquiry<'_>, topic: &Topic<'_>, wanted: &Wanted) -> Source<bool> {
+async fn find_queue(inquiry: &Inquiry<'_>, topic: &Topic<'_>, jobs: &[Subject]) -> Source<bool> {
+    let triggers: Vec<_> = jobs.iter().flat_map(|job| &job.triggers).collect();
     // Nothing sends where nothing triggers.
-    if !wanted.has_triggers {
+    if triggers.is_empty() {
         return Source::NotAsked;
     }
-    queue::admits(inquiry, topic.namespace, &wanted.rules).await.into()
+    let rule = |trigger: &&SubjectTrigger| match trigger {
+        SubjectTrigger::Bucket { rule, .. } => Some(rule.clone()),
+        SubjectTrigger::Schedule { .. } => None,
+    };
+    queue::admits(inquiry, topic.namespace, &triggers.iter().filter_map(rule).collect())
+        .await
+        .into()
 }
 
-async fn find_network(
-    inquiry: &Inquiry<'_>,
-    networks: &[&crate::jobs::Network],
-) -> Option<ec2::Found> {
+/// How much may run by capacity provider, with how much does, where that is known.
+fn to_quotas((most, used): (quotas::Most, ecs::Used)) -> BTreeMap<String, Source<Quota>> {
+    let quota = |(provider, vcpus_max): (&str, Result<f64, Unseen>)| {
+        let vcpus_used = used.as_ref().ok().and_then(|used| used.get(provider).copied());
+        let quota = vcpus_max.map(|vcpus_max| Quota { vcpus_max, vcpus_used });
+        (provider.to_owned(), quota.into())
+    };
+    most.into_iter().map(quota).collect()
+}
+
+async fn find_network(inquiry: &Inquiry<'_>, networks: &[&Network]) -> Option<ec2::Found> {
     // Nothing is asked about a network that no job has.
     if networks.is_empty() {
         return None;
@@ -199,7 +227,7 @@ fn definition_of(
     job: &Job,
     known: &BTreeMap<String, Source<Option<Definition>>>,
 ) -> Option<Source<Option<Definition>>> {
-    let crate::jobs::Source::TaskDefinition(name) = &job.task.source else { return None };
+    let jobs::Source::TaskDefinition(name) = &job.task.source else { return None };
     Some(match known.get(name)? {
         Source::Seen(found) => {
             let changed = |found: Definition| found.changed_by(&job.task.entry);

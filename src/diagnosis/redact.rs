@@ -64,6 +64,12 @@ pub fn redact(evidence: &Evidence) -> Result<Evidence, EvidenceError> {
             *address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
         }
     }
+    if let Source::Seen(lists) = &mut redacted.network.prefix_lists {
+        // AWS's are known by their names, others by their ids.
+        for list in lists.iter_mut().filter(|list| !list.name.starts_with("com.amazonaws.")) {
+            list.name.clear();
+        }
+    }
     Ok(redacted)
 }
 
@@ -113,6 +119,11 @@ impl Masks {
                         .iter()
                         .for_each(|secret| self.note("secret", own_name(secret)));
                 }
+            }
+            // A group that is not there is known by the name that jobs.yaml has.
+            if let Source::Seen(groups) = &subject.security_groups {
+                let named = groups.iter().filter(|group| !group.starts_with("sg-"));
+                named.for_each(|group| self.note("group", group));
             }
             if let Some(role) = &subject.dispatch_role {
                 self.note("role", own_name(role));

@@ -36,5 +36,6 @@ async fn bucket(inquiry: &Inquiry<'_>, name: &str) -> Result<Option<Trigger>, Un
     let permission = "s3:GetBucketNotification";
     let found = inquiry.ask_unless(permission, &["NoSuchBucket"], s3.get(&path)).await?;
     // An element without anything in it is what switches it on.
-    Ok(found.map(|answer| Trigger { enabled: answer.contains("<EventBridgeConfiguration") }))
+    let enabled = |answer: String| answer.contains("<EventBridgeConfiguration");
+    Ok(found.map(|answer| Trigger { enabled: enabled(answer), astray: false }))
 }

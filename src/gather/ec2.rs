@@ -82,7 +82,6 @@ pub(super) async fn find(inquiry: &Inquiry<'_>, networks: &[&Network]) -> Found 
 }
 
 /// What was seen, apart from its names.
-#[expect(clippy::type_complexity, reason = "taken apart at once by the only caller")]
 fn split<T>(
     found: Result<Vec<(T, Named)>, Unseen>,
 ) -> (Result<Vec<T>, Unseen>, Result<Vec<Named>, Unseen>) {
@@ -145,37 +144,33 @@ impl Found {
         let Some(wanted) = &network.security_group else {
             return Ok(network.security_groups.clone());
         };
-        let known = self.groups.as_ref().map_err(Unseen::clone)?;
+        let known = self.groups.as_mut().map_err(|unseen| unseen.clone())?;
         let is_it =
             |group: &&Named| group.name == wanted.name && Some(&group.vpc) == network.vpc.as_ref();
         if let Some(group) = known.iter().find(is_it) {
             return Ok(vec![group.id.clone()]);
         }
-        if wanted.create
-            && let Source::Seen(groups) = &mut self.world.security_groups
-            && !groups.iter().any(|group| group.id == wanted.name)
-        {
-            let vpc = network.vpc.clone().unwrap_or_default();
-            groups.push(to_be_made(&wanted.name, vpc));
-        }
-        Ok(vec![wanted.name.clone()])
+        let (true, Source::Seen(groups)) = (wanted.create, &mut self.world.security_groups) else {
+            return Ok(vec![wanted.name.clone()]);
+        };
+        let id = format!("sg-to-be-made-{}", groups.len());
+        let vpc = network.vpc.clone().unwrap_or_default();
+        groups.push(to_be_made(id.clone(), vpc.clone()));
+        let (name, tags) = (wanted.name.clone(), BTreeMap::new());
+        known.push(Named { id: id.clone(), vpc, name, tags });
+        Ok(vec![id])
     }
 }
 
 /// The group that the first launch makes: HTTPS out, nothing in.
-fn to_be_made(name: &str, vpc: String) -> SecurityGroup {
+fn to_be_made(id: String, vpc: String) -> SecurityGroup {
     let https = |block: IpNet| Rule {
         protocol: "tcp".to_owned(),
         ports: Some((443, 443)),
         peer: Peer::Cidr(block),
     };
     let anywhere = ["0.0.0.0/0", "::/0"].iter().filter_map(|block| block.parse().ok());
-    SecurityGroup {
-        id: name.to_owned(),
-        vpc,
-        egress: anywhere.map(https).collect(),
-        ingress: Vec::new(),
-    }
+    SecurityGroup { id, vpc, egress: anywhere.map(https).collect(), ingress: Vec::new() }
 }
 
 fn to_tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {

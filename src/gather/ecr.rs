@@ -76,7 +76,7 @@ impl Ecr<'_> {
         let call = call.repository_name(self.repository).image_ids(self.id.clone()).send();
         let found = self.inquiry.ask_unless("ecr:DescribeImages", &MISSING, call).await?;
         if found.is_none() {
-            return Ok(None);
+            return self.comes_at_first_pull().await;
         }
         let (manifest, policy) = tokio::join!(self.manifest(), self.policy());
         let platforms = manifest.ok().flatten().map(|manifest| platforms(&manifest));
@@ -86,6 +86,23 @@ impl Ecr<'_> {
             _ => None,
         };
         Ok(Some(Image { platforms: platforms.unwrap_or_default(), policy_admits }))
+    }
+
+    /// An image that is not there, unless the registry fetches it from another one when somebody
+    /// asks for it first
+    /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html>).
+    async fn comes_at_first_pull(&self) -> Result<Option<Image>, Unseen> {
+        let call = self.client.describe_pull_through_cache_rules().registry_id(self.registry);
+        let rules = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>();
+        let rules = self.inquiry.ask("ecr:DescribePullThroughCacheRules", rules).await;
+        let rules = rules.unwrap_or_default().into_iter();
+        let mut prefixes = rules.filter_map(|rule| rule.ecr_repository_prefix);
+        match prefixes.find(|prefix| is_below(self.repository, prefix)) {
+            Some(prefix) => Err(Unseen::Failed(format!(
+                "the registry fetches {prefix} from another one at the first pull"
+            ))),
+            None => Ok(None),
+        }
     }
 
     async fn manifest(&self) -> Result<Option<Value>, Unseen> {
@@ -107,6 +124,12 @@ impl Ecr<'_> {
         let text = found.and_then(|found| found.policy_text);
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
+}
+
+/// Whether a rule for this prefix is about the repository; `ROOT` is about all.
+fn is_below(repository: &str, prefix: &str) -> bool {
+    let rest = repository.strip_prefix(prefix);
+    prefix == "ROOT" || rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// What a list of images says they were built for; an image by itself says it where only a pull

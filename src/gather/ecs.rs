@@ -16,6 +16,7 @@ mod task;
 mod usage;
 
 pub(super) use task::TaskSeen;
+pub(super) use usage::Used;
 
 /// Clusters in one call at most
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeClusters.html>).

@@ -9,11 +9,13 @@ use futures_util::future::join_all;
 use super::inquiry::Inquiry;
 use crate::diagnosis::evidence::{Subject, SubjectTrigger, Trigger};
 use crate::diagnosis::{Source, Unseen};
+use crate::identity::Namespace;
 
 /// The rules of these jobs, as `rule/NAME`.
 pub(super) async fn rules(
     inquiry: &Inquiry<'_>,
     subjects: &[Subject],
+    namespace: &Namespace,
 ) -> BTreeMap<String, Source<Option<Trigger>>> {
     let client = Client::new(inquiry.aws);
     let names: BTreeSet<&String> = subjects
@@ -25,7 +27,7 @@ pub(super) async fn rules(
         })
         .collect();
     let asked = names.into_iter().map(async |name| {
-        let found = rule(inquiry, &client, name).await;
+        let found = rule(inquiry, &client, name, &format!(":{namespace}-events")).await;
         (format!("rule/{name}"), found.into())
     });
     join_all(asked).await.into_iter().collect()
@@ -35,10 +37,18 @@ async fn rule(
     inquiry: &Inquiry<'_>,
     client: &Client,
     name: &str,
+    queue: &str,
 ) -> Result<Option<Trigger>, Unseen> {
     let call = client.describe_rule().name(name).send();
     let missing = ["ResourceNotFoundException"];
     let found = inquiry.ask_unless("events:DescribeRule", &missing, call).await?;
     let Some(found) = found else { return Ok(None) };
-    Ok(Some(Trigger { enabled: found.state == Some(RuleState::Enabled) }))
+    let enabled = found.state == Some(RuleState::Enabled);
+    let call = client.list_targets_by_rule().rule(name).send();
+    // Where targets may not be seen, the rule is still there.
+    let astray = match inquiry.ask("events:ListTargetsByRule", call).await {
+        Ok(found) => !found.targets().iter().any(|target| target.arn().ends_with(queue)),
+        Err(_) => false,
+    };
+    Ok(Some(Trigger { enabled, astray }))
 }

@@ -14,7 +14,7 @@ use crate::aws::failure::{Failure, FailureKind};
 use crate::diagnosis::Unseen;
 
 /// How long one question may take, with all its tries and pages.
-const LIMIT: Duration = Duration::from_secs(12);
+pub(super) const LIMIT: Duration = Duration::from_secs(12);
 
 /// What is asked over one connection, and how far it is.
 pub(super) struct Inquiry<'a> {
@@ -84,10 +84,10 @@ impl<'a> Inquiry<'a> {
         missing: &[&str],
         failure: &Failure,
     ) -> Result<Option<T>, Unseen> {
-        let says = |word: &&str| failure.code == **word || failure.message.starts_with(*word);
+        let says = |word: &str| failure.code == word || failure.message.starts_with(word);
         let heard = matches!(failure.kind, FailureKind::Denied | FailureKind::Rejected);
         self.heard.set(self.heard.get() || heard);
-        if missing.iter().any(|word| says(&word)) {
+        if missing.iter().any(|word| says(word)) {
             return Ok(None);
         }
         let unseen = match failure.kind {
@@ -116,7 +116,7 @@ impl<'a> Inquiry<'a> {
 }
 
 /// Waits for an answer, but not for ever.
-async fn within<T>(
+pub(super) async fn within<T>(
     limit: Duration,
     permission: &str,
     call: impl Future<Output = T>,

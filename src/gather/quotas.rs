@@ -10,7 +10,10 @@ use crate::diagnosis::Unseen;
 const CODES: [(&str, &str); 2] = [("FARGATE", "L-3032A538"), ("FARGATE_SPOT", "L-36FBB829")];
 
 /// vCPUs at most, by capacity provider.
-pub(super) async fn vcpus_max(inquiry: &Inquiry<'_>) -> [(&'static str, Result<f64, Unseen>); 2] {
+pub(super) type Most = [(&'static str, Result<f64, Unseen>); 2];
+
+/// Asks for both.
+pub(super) async fn vcpus_max(inquiry: &Inquiry<'_>) -> Most {
     let client = Client::new(inquiry.aws);
     let ask = async |code: &str| {
         let call = client.get_service_quota().service_code("fargate").quota_code(code).send();

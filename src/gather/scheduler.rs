@@ -28,11 +28,12 @@ pub(super) async fn schedules(
             SubjectTrigger::Bucket { .. } => None,
         })
         .collect();
+    let queue = format!(":{namespace}-events");
     let asked = names.into_iter().map(async |name| {
         // Ours are in a group of the installation's; one that is made elsewhere may not be.
-        let ours = schedule(inquiry, &client, name, namespace.as_str()).await;
+        let ours = schedule(inquiry, &client, name, namespace.as_str(), &queue).await;
         let found = match ours {
-            Ok(None) => schedule(inquiry, &client, name, DEFAULT_GROUP).await,
+            Ok(None) => schedule(inquiry, &client, name, DEFAULT_GROUP, &queue).await,
             ours => ours,
         };
         (format!("schedule/{name}"), found.into())
@@ -45,9 +46,13 @@ async fn schedule(
     client: &Client,
     name: &str,
     group: &str,
+    queue: &str,
 ) -> Result<Option<Trigger>, Unseen> {
     let call = client.get_schedule().name(name).group_name(group).send();
     let missing = ["ResourceNotFoundException"];
     let found = inquiry.ask_unless("scheduler:GetSchedule", &missing, call).await?;
-    Ok(found.map(|found| Trigger { enabled: found.state == Some(ScheduleState::Enabled) }))
+    Ok(found.map(|found| Trigger {
+        enabled: found.state == Some(ScheduleState::Enabled),
+        astray: found.target.is_some_and(|target| !target.arn.ends_with(queue)),
+    }))
 }

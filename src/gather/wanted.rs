@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ecs::account_of;
 use super::iam::Needed;
-use crate::diagnosis::evidence::{Definition, SubjectTrigger};
+use crate::diagnosis::evidence::Definition;
 use crate::diagnosis::{Evidence, Source};
 
 /// Names, each once.
@@ -18,10 +18,6 @@ pub(super) struct Wanted {
     pub(super) secrets: BTreeSet<String>,
     /// Log groups, each with its region.
     pub(super) log_groups: BTreeMap<String, String>,
-    /// Rules by name.
-    pub(super) rules: BTreeSet<String>,
-    /// Whether anything starts any of the jobs.
-    pub(super) has_triggers: bool,
 }
 
 impl Wanted {
@@ -39,12 +35,6 @@ impl Wanted {
                     && !evidence.roles.contains_key(dispatch)
                 {
                     wanted.pass(dispatch, definition);
-                }
-            }
-            wanted.has_triggers |= !subject.triggers.is_empty();
-            for trigger in &subject.triggers {
-                if let SubjectTrigger::Bucket { rule, .. } = trigger {
-                    wanted.rules.insert(rule.clone());
                 }
             }
         }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::panic, clippy::expect_used, reason = "a test may fail by panic")]
 
+use std::process::Command;
+
 use aws_sdk_ecs::types::{AwsVpcConfiguration, LaunchType, NetworkConfiguration};
 use futures_util::future::join_all;
 use longshore::ledger::Ledger as _;
@@ -10,7 +12,8 @@ use serde_json::{Value, json};
 
 use crate::contracts::{at, run};
 use crate::installation::Installation;
-use crate::program::{Done, Project};
+use crate::program::{Done, Project, Running};
+use crate::terminal::on_terminal;
 
 mod account;
 mod refusals;
@@ -20,18 +23,20 @@ use account::Account;
 use worlds::{Built, Written, build, written};
 
 /// Runs the program with moto as its AWS, or whatever else answers there.
-pub(crate) async fn ask(project: Project, arguments: &[&str], endpoint: &str) -> (Project, Done) {
-    let mut command = project.command(arguments);
+async fn ask(project: Project, arguments: &[&str], endpoint: &str) -> (Project, Done) {
+    let command = project.command(arguments);
+    (project, finish(command, endpoint).await)
+}
+
+async fn finish(mut command: Command, endpoint: &str) -> Done {
     command.envs([
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_REGION", "eu-west-1"),
         ("AWS_ACCESS_KEY_ID", "testing"),
         ("AWS_SECRET_ACCESS_KEY", "planted-secret-marker"),
     ]);
-    let ended = tokio::task::spawn_blocking(move || {
-        let done = crate::program::Running::start(command).finish();
-        (project, done)
-    });
+    // What speaks for moto lives in this thread.
+    let ended = tokio::task::spawn_blocking(|| Running::start(command).finish());
     ended.await.expect("the program ends")
 }
 
@@ -296,4 +301,16 @@ async fn what_ecs_says_of_a_stopped_task_is_joined_with_what_is_broken() {
     );
     let proof = cause["proof"].as_array().expect("a proof");
     assert!(proof.iter().any(|line| line == &json!(format!("ECS: {words}"))), "{told:#}");
+}
+
+#[tokio::test]
+async fn on_a_terminal_a_line_tells_how_far_it_is_and_is_gone_afterwards() {
+    let account = Account::new().await;
+    let built = build(&account.aws, &written("private with NAT")).await;
+    let project = Project::new(&job(&account, &built, "ecr.api"));
+    let Some(command) = on_terminal(&project, &["doctor"]) else { return };
+    let shown = finish(command, account.endpoint()).await.stdout;
+    let last = shown.rfind("questions answered").expect("the live line");
+    let first = shown.find("cluster").expect("a finding");
+    assert!(last < first && shown.contains("\u{1b}[2K"), "{shown:?}");
 }

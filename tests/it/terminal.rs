@@ -8,7 +8,7 @@ use crate::local::UNTIL_GATE;
 use crate::program::{Project, Running, job, wait_for};
 
 /// The program on a pseudo-terminal that `script` makes; `None` where there is none.
-fn on_terminal(project: &Project, arguments: &[&str]) -> Option<Command> {
+pub(crate) fn on_terminal(project: &Project, arguments: &[&str]) -> Option<Command> {
     let works = Command::new("script").args(["-qec", "true", "/dev/null"]).output();
     if !cfg!(target_os = "linux") || !works.is_ok_and(|output| output.status.success()) {
         eprintln!("skipped: util-linux's `script` is not there to make a terminal");

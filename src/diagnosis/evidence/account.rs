@@ -76,6 +76,9 @@ pub struct Secret {
 pub struct Trigger {
     /// Whether it does: a rule or schedule that is enabled, a bucket that tells EventBridge.
     pub enabled: bool,
+    /// Whether none of what it sends to is the events queue; a bucket has nothing to do with that.
+    #[serde(default)]
+    pub astray: bool,
 }
 
 /// How many vCPUs may run, and do.

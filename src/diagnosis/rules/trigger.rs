@@ -58,6 +58,12 @@ fn one(look: Look<'_>, key: &str, told: [&str; 3], remedies: [String; 2]) -> Fin
     let [fine, missing, off] = told;
     let [create, enable] = remedies;
     match source(&look.evidence.triggers, key, "triggers") {
+        Ok(Some(trigger)) if trigger.astray => Finding::fail(
+            Check::Trigger,
+            &subject,
+            format!("{name} does not send to the events queue"),
+            create,
+        ),
         Ok(Some(trigger)) if trigger.enabled => {
             Finding::ok(Check::Trigger, &subject, format!("it {fine}"))
         }

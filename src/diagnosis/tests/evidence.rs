@@ -48,9 +48,11 @@ pub(super) fn with_network(kind: &str, lines: &str) -> Evidence {
     evidence.images = map(IMAGE, image);
     evidence.log_groups = map(GROUP, LogGroup::default());
     evidence.secrets = map(SECRET, Secret { has_value: true, key: None });
-    evidence.triggers = map("schedule/report-nightly", Trigger { enabled: true });
-    evidence.triggers.extend(map("bucket/report-uploads", Trigger { enabled: true }));
-    evidence.triggers.extend(map("rule/report-objects", Trigger { enabled: true }));
+    evidence.triggers = map("schedule/report-nightly", Trigger { enabled: true, astray: false });
+    evidence
+        .triggers
+        .extend(map("bucket/report-uploads", Trigger { enabled: true, astray: false }));
+    evidence.triggers.extend(map("rule/report-objects", Trigger { enabled: true, astray: false }));
     evidence.queue_admits = Seen(true);
     let quota = Quota { vcpus_max: 6.0, vcpus_used: Some(1.0) };
     for provider in ["FARGATE", "FARGATE_SPOT"] {

@@ -87,13 +87,18 @@ fn to_route(route: aws_sdk_ec2::types::Route) -> Option<Route> {
         .or(route.instance_id)
         .or(route.local_gateway_id)
         .or(route.carrier_gateway_id)
-        .or(route.core_network_arn)
-        .or(route.odb_network_arn);
+        // The id is enough; an ARN has the account in it.
+        .or(route.core_network_arn.as_deref().and_then(id_of))
+        .or(route.odb_network_arn.as_deref().and_then(id_of));
     Some(Route {
         destination,
         target: target.unwrap_or_else(|| "nothing".to_owned()),
         blackhole: route.state == Some(RouteState::Blackhole),
     })
+}
+
+fn id_of(arn: &str) -> Option<String> {
+    arn.rsplit('/').next().map(str::to_owned)
 }
 
 fn to_vpcs(attachments: Option<Vec<InternetGatewayAttachment>>) -> Vec<String> {

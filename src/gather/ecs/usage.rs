@@ -6,6 +6,7 @@ use aws_sdk_ecs::types::{LaunchType, Task};
 
 use super::Ecs;
 use crate::diagnosis::Unseen;
+use crate::gather::inquiry::{LIMIT, within};
 
 /// ECS units in a vCPU.
 const UNITS: f64 = 1_024.0;
@@ -15,11 +16,16 @@ const TASKS_MAX: usize = 100;
 /// Tasks that are looked at in all: who runs more knows the quota.
 const TASKS_SEEN_MAX: usize = 2_000;
 
+/// vCPUs by capacity provider.
+pub(in crate::gather) type Used = Result<BTreeMap<&'static str, f64>, Unseen>;
+
 impl Ecs<'_> {
-    /// vCPUs by capacity provider, of every cluster in the region.
-    pub(in crate::gather) async fn vcpus_used(
-        &self,
-    ) -> Result<BTreeMap<&'static str, f64>, Unseen> {
+    /// Those of every cluster in the region, if they are counted in time.
+    pub(in crate::gather) async fn vcpus_used(&self) -> Used {
+        within(LIMIT, "ecs:DescribeTasks", self.count()).await?
+    }
+
+    async fn count(&self) -> Used {
         let pages = self.client.list_clusters().into_paginator().items();
         let clusters = pages.send().collect::<Result<Vec<_>, _>>();
         let clusters = self.inquiry.ask("ecs:ListClusters", clusters).await?;

@@ -18,7 +18,7 @@ use crate::program::{Done, Project};
 
 /// The checks that are skipped when a permission is missing. What follows from a way to a service
 /// is not looked at where the way itself is not known.
-const NEEDED_BY: [(&str, &[&str]); 20] = [
+const NEEDED_BY: [(&str, &[&str]); 21] = [
     ("ec2:DescribeVpcs", &["vpc-dns"]),
     ("ec2:DescribeVpcAttribute", &["vpc-dns"]),
     ("ec2:DescribeNatGateways", &["route"]),
@@ -28,6 +28,7 @@ const NEEDED_BY: [(&str, &[&str]); 20] = [
     ("ecr:DescribeImages", &["image", "image-platform"]),
     ("ecr:GetRepositoryPolicy", &[]),
     ("events:DescribeRule", &["trigger"]),
+    ("events:ListTargetsByRule", &[]),
     ("lambda:GetFunctionConfiguration", &["pass-role"]),
     ("logs:DescribeLogGroups", &["log-group"]),
     ("s3:GetBucketNotification", &["trigger"]),
@@ -98,6 +99,10 @@ impl Healthy {
         let events = aws_sdk_eventbridge::Client::new(&self.account.aws);
         let rule = events.put_rule().name(format!("{name}-report-s3"));
         rule.event_pattern(r#"{"source":["aws.s3"]}"#).send().await.expect("a rule");
+        let arn = format!("arn:aws:sqs:eu-west-1:123456789012:{name}-events");
+        let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(arn);
+        let targets = events.put_targets().rule(format!("{name}-report-s3"));
+        targets.targets(target.build().expect("a target")).send().await.expect("a target");
         let scheduler = aws_sdk_scheduler::Client::new(&self.account.aws);
         scheduler.create_schedule_group().name(name).send().await.expect("a group");
         let arn = format!("arn:aws:sqs:eu-west-1:123456789012:{name}-events");
@@ -213,6 +218,56 @@ async fn a_permission_that_is_missing_hides_nothing_but_what_needs_it() {
             assert!(skipped.iter().any(names), "{check}: {shown}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_was_gathered_and_redacted_names_nobody_and_says_the_same() {
+    let healthy = Healthy::new().await;
+    let namespace = healthy.account.name.as_str();
+    let arguments =
+        ["doctor", "-o", "json", "--namespace", namespace, "--save", "kept.json", "--redact"];
+    let project = Project::new(&healthy.jobs);
+    let (project, done) = ask(project, &arguments, healthy.account.endpoint()).await;
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let kept = String::from_utf8(project.read("kept.json")).expect("text");
+    for name in [namespace, "123456789012"] {
+        assert!(!kept.contains(name) && !done.stdout.contains(name), "{name}: {kept}");
+    }
+    let again = project.run(&["doctor", "-o", "json", "--from", "kept.json"]);
+    assert_eq!(again.stdout, done.stdout);
+}
+
+#[tokio::test]
+async fn an_image_that_is_not_there_fails_unless_the_registry_fetches_it() {
+    let mut healthy = Healthy::new().await;
+    healthy.account.image = healthy.account.image.replace(":1", ":2");
+    healthy.account.register().await;
+    let proxy = Account::proxy().await;
+    let beginning = &healthy.account.name[..6];
+    for (prefix, code, status) in
+        [("other", 1, "fail"), (beginning, 1, "fail"), ("ROOT", 0, "skipped")]
+    {
+        let rules = json!({ "pullThroughCacheRules": [{ "ecrRepositoryPrefix": prefix }] });
+        proxy.always("DescribePullThroughCacheRules", 200, &rules.to_string());
+        let done = healthy.ask(proxy.endpoint()).await;
+        let diagnosis = done.json();
+        assert_eq!(done.code, Some(code), "{prefix}: {diagnosis:#}");
+        assert_eq!(findings(&diagnosis, "image", status).len(), 1, "{prefix}: {diagnosis:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_that_sends_elsewhere_starts_nothing() {
+    let healthy = Healthy::new().await;
+    let events = aws_sdk_eventbridge::Client::new(&healthy.account.aws);
+    let rule = format!("{}-report-s3", healthy.account.name);
+    let removed = events.remove_targets().rule(&rule).ids("queue").send().await;
+    removed.expect("removed");
+    let done = healthy.ask(healthy.account.endpoint()).await;
+    let diagnosis = done.json();
+    assert_eq!(done.code, Some(1), "{diagnosis:#}");
+    let sentence = diagnosis["cause"]["sentence"].as_str().expect("a sentence");
+    assert!(sentence.ends_with("does not send to the events queue"), "{sentence}");
 }
 
 #[tokio::test]
