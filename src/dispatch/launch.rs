@@ -58,10 +58,11 @@ pub(super) async fn repeat<L: Ledger, E: Ecs, Q: Queue>(
     invocation: Invocation<'_>,
 ) -> Result<Run, PortError> {
     let Some(job) = jobs.get(run.job.as_str()) else {
-        // Somebody took the job away: its task is looked for, and not started any more.
+        // Somebody took the job away: its task is looked for, and not started any more. A call that
+        // is on its way may start it yet: it is not given up before its token is.
         return match find(backend, &run).await? {
             Some(task) => adopt(backend, run, &task, invocation.now).await,
-            None => tell_lost(backend, run).await,
+            None => Ok(run),
         };
     };
     if job.policy.concurrency.is_some() {
@@ -272,9 +273,12 @@ async fn refuse<L: Ledger, E: Ecs, Q: Queue>(
 ) -> Result<Run, PortError> {
     let until = policy::after_refusal(&run, now);
     let launch = run.launch().map(|launch| launch.number);
+    let owner = run.owner.clone();
     let updated = ledger::update_held(&backend.ledger, run, |stored| {
+        // Whoever took it over is calling RunTask with the same token: their answer counts.
         let ours = matches!(stored.state, State::Launching { .. })
-            && stored.launch().map(|launch| launch.number) == launch;
+            && stored.launch().map(|launch| launch.number) == launch
+            && stored.owner == owner;
         if ours {
             stored.refused(reason, until);
         }

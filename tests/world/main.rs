@@ -14,6 +14,7 @@ mod scene;
 mod simulation;
 mod store;
 mod tape;
+mod wire;
 mod world;
 
 use std::time::Instant;
@@ -69,6 +70,55 @@ fn a_seed_is_one_history() {
 }
 
 #[test]
+fn by_wire_too_nothing_is_lost_and_no_secret_is_told() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("a runtime");
+    // Nobody waits for its clock: the world's own time goes by.
+    let _entered = runtime.enter();
+    for seed in 0..setting("SEEDS", 1_000) / 20 {
+        let log = wire::Log::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(log.clone())
+            .finish();
+        let world = tracing::subscriber::with_default(subscriber, || {
+            simulation::run_by_wire(Tape::of_seed(seed))
+        });
+        assert_eq!(world.broken, Vec::<String>::new(), "seed {seed} by wire");
+        let told = format!("{:?} {}", world.mail.outcomes, log.text());
+        assert!(!told.contains(SECRET), "seed {seed} tells the secret: {told}");
+        assert!(
+            log.text().contains("claimed"),
+            "seed {seed} logs nothing: {} {:?}",
+            log.text(),
+            world.scene
+        );
+    }
+}
+
+#[test]
+fn an_undisturbed_run_is_written_three_times_and_with_a_limit_five_times() {
+    // Usual weather and the job; after that nothing goes wrong.
+    for (scene, expected) in [([1, 0], 3), ([1, 2], 5)] {
+        let writes = |answers: Vec<u8>| {
+            let world = simulation::run(Tape::written(answers).noting_forks(), None, true);
+            assert_eq!(world.broken, Vec::<String>::new());
+            let writes: Vec<u32> = world.store.writes.into_values().collect();
+            assert_eq!(writes.len(), 1, "{:#?}", world.history);
+            let news = world.tape.forks().iter().position(|fork| fork.kind == "news");
+            (writes[0], news.expect("news of the task"))
+        };
+        let (shown_running, news) = writes(scene.to_vec());
+        assert_eq!(shown_running, expected + 1);
+        // Nobody tells that it runs.
+        let mut untold = scene.to_vec();
+        untold.resize(news + 1, 0);
+        untold[news] = 1;
+        assert_eq!(writes(untold).0, expected);
+    }
+}
+
+#[test]
 fn every_few_deviations_of_a_small_world_do_no_harm() {
     let deviations = u32::try_from(setting("DEVIATIONS", 1)).expect("a small number");
     let begun = Instant::now();
@@ -88,7 +138,8 @@ const NOTICED_WITHIN: u64 = 10_000;
 #[test]
 fn a_guard_that_is_taken_out_is_missed() {
     for guard in Guard::ALL {
-        let found = (0..NOTICED_WITHIN).find_map(|seed| {
+        let seeds = std::iter::once(guard.noticed_by()).chain(0..NOTICED_WITHIN);
+        let found = seeds.into_iter().find_map(|seed| {
             broken(seed, Some(guard)).into_iter().next().map(|problem| (seed, problem))
         });
         let Some((seed, problem)) = found else {

@@ -236,7 +236,7 @@ fn event(job: &str, index: usize, at: Timestamp) -> Event {
     match job {
         "punctual" => Event::Schedule(Schedule {
             name: format!("longshore-{job}"),
-            scheduled_time: at,
+            scheduled_time: Timestamp::from_second(at.as_second() / 60 * 60).expect("a time"),
             job: Some(job.parse().expect("a job")),
         }),
         "asked" => Event::Manual(Manual {

@@ -22,6 +22,7 @@ use crate::mail::VISIBILITY;
 use crate::ports::{Port, Shared, lock};
 use crate::scene::secs;
 use crate::tape::Tape;
+use crate::wire;
 use crate::world::{What, World};
 
 /// Things that happen in one history, at most.
@@ -54,17 +55,27 @@ pub(crate) struct Simulation {
     working: BTreeMap<u32, Working>,
     begun: u32,
     sweeping: bool,
+    by_wire: bool,
 }
 
 /// Runs the history of a tape to its end.
 pub(crate) fn run(tape: Tape, without: Option<Guard>, keeps_history: bool) -> World {
-    let world = World::new(tape, without, keeps_history);
+    run_to_end(World::new(tape, without, keeps_history), false)
+}
+
+/// The same with every message as JSON, through the functions' own door.
+pub(crate) fn run_by_wire(tape: Tape) -> World {
+    run_to_end(World::new(tape, None, false), true)
+}
+
+fn run_to_end(world: World, by_wire: bool) -> World {
     let settled_at = world.scene.calm_from + SETTLED_AFTER;
     let mut simulation = Simulation {
         world: Arc::new(Mutex::new(world)),
         working: BTreeMap::new(),
         begun: 0,
         sweeping: false,
+        by_wire,
     };
     let mut steps = 0;
     let mut settled = false;
@@ -134,14 +145,25 @@ impl Simulation {
         let jobs = &world.scene.jobs[world.deployed.0];
         let skew = skew(&mut world);
         let now = world.now + skew;
+        let stands_still = world.without == Some(Guard::Clock);
         drop(world);
         let (backend, nonce) = self.invocation();
         let world = Arc::clone(&self.world);
-        let work = Box::pin(async move {
-            let clock = move || lock(&world).now + skew;
-            let invocation = Invocation { now, nonce: &nonce, clock: &clock };
-            hand_over(&backend, jobs, queue, &event, invocation).await.map(|_| ())
-        });
+        let work: Work = if self.by_wire {
+            let receives = lock(&world).mail.letters[message].receives;
+            let body = wire::body(&event);
+            let batch = wire::Batch { queue, id: format!("message-{message}"), receives, body };
+            Box::pin(async move {
+                let clock = move || lock(&world).now + skew;
+                wire::hand_in(&backend, jobs, batch, &nonce, &clock).await
+            })
+        } else {
+            Box::pin(async move {
+                let clock = move || if stands_still { now } else { lock(&world).now + skew };
+                let invocation = Invocation { now, nonce: &nonce, clock: &clock };
+                hand_over(&backend, jobs, queue, &event, invocation).await.map(|_| ())
+            })
+        };
         self.begin(work, ForWhat::Message(message));
     }
 
@@ -210,7 +232,7 @@ impl Simulation {
         let number = self.begun;
         let begun = {
             let mut world = lock(&self.world);
-            world.note(|| format!("#{number} begins: {}", for_what.describe(self)));
+            world.note(|| format!("#{number} begins: {}", for_what.name()));
             world.now
         };
         self.working.insert(number, Working { work, for_what, begun });
@@ -260,14 +282,11 @@ impl Simulation {
 }
 
 impl ForWhat {
-    fn describe(self, simulation: &Simulation) -> String {
+    fn name(self) -> &'static str {
         match self {
-            Self::Sweep => "sweep".to_owned(),
-            Self::Person => "a person".to_owned(),
-            Self::Message(_) => {
-                let _ = simulation;
-                "a message".to_owned()
-            }
+            Self::Sweep => "sweep",
+            Self::Person => "a person",
+            Self::Message(_) => "a message",
         }
     }
 }
@@ -300,8 +319,14 @@ impl World {
             && self.store.runs.get(&run).is_some_and(|run| run.is_over(attempt))
     }
 
-    /// Without the guard of the attempt: every news is of the present one.
+    /// Without the guard of the attempt every news is of the present one, without the guard of the
+    /// owner every observation is its last word.
     fn without_guard(&self, event: Arc<Event>) -> Arc<Event> {
+        if let (Some(Guard::Owner), Event::Observation(seen)) = (self.without, &*event) {
+            let mut seen = seen.clone();
+            seen.owner = self.store.runs.get(&seen.run).map_or(seen.owner, |run| run.owner.clone());
+            return Arc::new(Event::Observation(seen));
+        }
         if self.without != Some(Guard::Attempt) {
             return event;
         }
