@@ -25,12 +25,13 @@ durability:
 	DURABILITY_KILLS=$(KILLS) cargo test --locked --no-default-features --test it durability
 
 # Runs the use cases in a world where everything goes wrong: one history for each seed, every history
-# of small worlds with two deviations, and every guard taken out once. docs/semantics.md tells more.
+# of small worlds with two deviations, every guard taken out once, and a burst of ten thousand objects.
+# docs/semantics.md tells more.
 SEEDS = 200000
 FIRST = 0
 WORLD = cargo test --locked --no-default-features --profile simulate --test world
 simulate:
-	SEEDS=$(SEEDS) FIRST=$(FIRST) DEVIATIONS=2 $(WORLD) -- --nocapture
+	SEEDS=$(SEEDS) FIRST=$(FIRST) DEVIATIONS=2 OBJECTS=10000 $(WORLD) -- --nocapture
 
 # Runs one history again: `make replay TAPE=1:1,7:2`, as a violation prints it.
 replay:

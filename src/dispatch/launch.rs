@@ -1,6 +1,6 @@
 //! One launch: RunTask is called with the launch's token, and its answer kept.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 
 use super::slot::{Admission, admit, still_full, turn_away};
@@ -69,6 +69,7 @@ pub(super) async fn repeat<L: Ledger, E: Ecs, Q: Queue>(
         run.take_slot();
     }
     run.hold(invocation.lease(&backend.timing), invocation.nonce);
+    spread_alarm(&mut run, backend.timing.lease);
     match backend.ledger.save(&mut run).await? {
         Saved::Done => launch(backend, job, run, Call::Again, invocation).await,
         Saved::Outdated => left_to_others(backend, run).await,
@@ -201,7 +202,8 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
         ) => {
             // The claim stays: after the lease the same token is used again.
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), %error, "launch unknown");
-            backend.remind(&run, backend.timing.lease).await?;
+            let again = run.due.unwrap_or(invocation.now);
+            backend.remind_at(&run, again, invocation.now).await?;
             Ok(run)
         }
     }
@@ -306,6 +308,14 @@ pub(super) fn arm<L, E, Q>(
         run.take_slot();
     }
     run.arm(request, invocation.now, invocation.lease(&backend.timing), invocation.nonce);
+    spread_alarm(run, backend.timing.lease);
+}
+
+/// Sets the alarm of a launch some time after its lease, another time for each run: what was
+/// throttled together would be throttled together again.
+fn spread_alarm(run: &mut Run, lease: SignedDuration) {
+    let share = policy::jitter(run);
+    run.due = run.due.map(|due| due + lease.mul_f64(share));
 }
 
 /// The request of the present attempt: the one it has, else one made from the job as it is now.

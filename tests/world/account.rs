@@ -111,6 +111,10 @@ impl World {
         token: &str,
     ) -> Result<String, RunTaskError> {
         self.account.launches += 1;
+        let now = self.now;
+        if self.pace.as_mut().is_some_and(|pace| !pace.admits(now)) {
+            return Err(RunTaskError::Unknown("ThrottlingException: Rate exceeded".to_owned()));
+        }
         let mut token = token.to_owned();
         if self.without == Some(Guard::Token) {
             token = format!("{token}-{}", self.account.launches);

@@ -108,6 +108,7 @@ impl Port {
         let takes = match fault {
             Fault::Slow => secs(6),
             Fault::Stalls => secs(120),
+            _ if kind == Kind::Ecs => SignedDuration::from_millis(150),
             _ => SignedDuration::from_millis(10),
         };
         self.wait(takes).await;

@@ -20,7 +20,7 @@ use longshore::{stop, sweep};
 use crate::guard::Guard;
 use crate::mail::VISIBILITY;
 use crate::ports::{Port, Shared, lock};
-use crate::scene::secs;
+use crate::scene::{Scene, secs};
 use crate::tape::Tape;
 use crate::wire;
 use crate::world::{What, World};
@@ -68,6 +68,11 @@ pub(crate) fn run_by_wire(tape: Tape) -> World {
     run_to_end(World::new(tape, None, false), true)
 }
 
+/// A burst, to its end.
+pub(crate) fn run_burst(scene: Scene) -> World {
+    run_to_end(World::bursting(scene), false)
+}
+
 fn run_to_end(world: World, by_wire: bool) -> World {
     let settled_at = world.scene.calm_from + SETTLED_AFTER;
     let mut simulation = Simulation {
@@ -91,7 +96,7 @@ fn run_to_end(world: World, by_wire: bool) -> World {
         if !world.broken.is_empty() {
             break;
         }
-        if steps > STEPS_MAX {
+        if steps > STEPS_MAX && world.pace.is_none() {
             world.breaks(|| "the history does not end".to_owned());
             break;
         }
@@ -133,7 +138,20 @@ impl Simulation {
 
     fn deliver(&mut self, queue: QueueName, message: usize) {
         let mut world = lock(&self.world);
-        let Some(event) = world.receive(message) else { return };
+        let waits = match (&mut world.pace, queue) {
+            (Some(pace), QueueName::Events) => !pace.begins(message),
+            _ => false,
+        };
+        if waits {
+            return;
+        }
+        let Some(event) = world.receive(message) else {
+            if let Some(next) = world.next_in_backlog(queue) {
+                let now = world.now;
+                world.schedule(now, What::Deliver(queue, next));
+            }
+            return;
+        };
         if world.takes_for_done(message, &event) {
             world.mail.letters[message].done = true;
             return;
@@ -261,6 +279,13 @@ impl Simulation {
             Some(Ok(())) => format!("#{number} is done"),
             Some(Err(error)) => format!("#{number} fails: {error}"),
         });
+        if let ForWhat::Message(message) = working.for_what {
+            let queue = world.mail.letters[message].queue;
+            if let Some(next) = world.next_in_backlog(queue) {
+                let now = world.now;
+                world.schedule(now, What::Deliver(queue, next));
+            }
+        }
         match (working.for_what, result) {
             (ForWhat::Message(message), Some(Ok(()))) => world.delete(message),
             (ForWhat::Message(message), Some(Err(NotHandled::Refused(reason)))) => {

@@ -91,9 +91,8 @@ pub(crate) async fn hand_in(
     match failed.as_slice() {
         [] => Ok(()),
         [one] if one["itemIdentifier"] == batch.id => {
-            Err(LedgerError::Unavailable("it comes again".to_owned()))
-                .map_err(longshore::backend::PortError::from)
-                .map_err(NotHandled::from)
+            let failed = LedgerError::Unavailable("it comes again".to_owned());
+            Err(NotHandled::Port(failed.into()))
         }
         other => {
             world.breaks(|| format!("{other:?} was returned of a batch of {}", batch.id));
