@@ -2,7 +2,7 @@
 
 MOTO := target/moto/bin/moto_server
 
-.PHONY: local test fuzz durability e2e check schema triggers lint-template bench clean
+.PHONY: local test fuzz durability simulate replay e2e check schema triggers lint-template bench clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
 local:
@@ -23,6 +23,19 @@ fuzz:
 KILLS = 500
 durability:
 	DURABILITY_KILLS=$(KILLS) cargo test --locked --no-default-features --test it durability
+
+# Runs the use cases in a world where everything goes wrong: one history for each seed, every history
+# of small worlds with two deviations, every guard taken out once, and a burst of ten thousand objects.
+# docs/semantics.md tells more.
+SEEDS = 200000
+FIRST = 0
+WORLD = cargo test --locked --no-default-features --profile simulate --test world
+simulate:
+	SEEDS=$(SEEDS) FIRST=$(FIRST) DEVIATIONS=2 OBJECTS=10000 $(WORLD) -- --nocapture
+
+# Runs one history again: `make replay TAPE=1:1,7:2`, as a violation prints it.
+replay:
+	TAPE=$(TAPE) $(WORLD) a_tape_is_run_again -- --nocapture
 
 # A server that answers as AWS does, in an environment of its own.
 $(MOTO): tests/moto/requirements.txt

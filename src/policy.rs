@@ -301,7 +301,7 @@ fn remind_after(since: Timestamp, timing: &Timing, now: Timestamp) -> SignedDura
 }
 
 /// A number in 0..1 that follows from the run and its attempt, so that a replay waits as long.
-fn jitter(run: &Run) -> f64 {
+pub(crate) fn jitter(run: &Run) -> f64 {
     let launches = run.attempts.last().map_or(0, |attempt| attempt.launches.len());
     let seed = format!("{}/{}/{launches}", run.id, run.attempt());
     let hash = Sha256::digest(seed.as_bytes());

@@ -51,6 +51,7 @@ impl LoadServiceConfig for Environment {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 mod tests {
     use super::*;
 

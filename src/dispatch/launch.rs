@@ -1,6 +1,6 @@
 //! One launch: RunTask is called with the launch's token, and its answer kept.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 
 use super::slot::{Admission, admit, still_full, turn_away};
@@ -58,16 +58,18 @@ pub(super) async fn repeat<L: Ledger, E: Ecs, Q: Queue>(
     invocation: Invocation<'_>,
 ) -> Result<Run, PortError> {
     let Some(job) = jobs.get(run.job.as_str()) else {
-        // Somebody took the job away: its task is looked for, and not started any more.
+        // Somebody took the job away: its task is looked for, and not started any more. A call that
+        // is on its way may start it yet: it is not given up before its token is.
         return match find(backend, &run).await? {
             Some(task) => adopt(backend, run, &task, invocation.now).await,
-            None => tell_lost(backend, run).await,
+            None => Ok(run),
         };
     };
     if job.policy.concurrency.is_some() {
         run.take_slot();
     }
     run.hold(invocation.lease(&backend.timing), invocation.nonce);
+    spread_alarm(&mut run, backend.timing.lease);
     match backend.ledger.save(&mut run).await? {
         Saved::Done => launch(backend, job, run, Call::Again, invocation).await,
         Saved::Outdated => left_to_others(backend, run).await,
@@ -200,7 +202,8 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
         ) => {
             // The claim stays: after the lease the same token is used again.
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), %error, "launch unknown");
-            backend.remind(&run, backend.timing.lease).await?;
+            let again = run.due.unwrap_or(invocation.now);
+            backend.remind_at(&run, again, invocation.now).await?;
             Ok(run)
         }
     }
@@ -272,9 +275,12 @@ async fn refuse<L: Ledger, E: Ecs, Q: Queue>(
 ) -> Result<Run, PortError> {
     let until = policy::after_refusal(&run, now);
     let launch = run.launch().map(|launch| launch.number);
+    let owner = run.owner.clone();
     let updated = ledger::update_held(&backend.ledger, run, |stored| {
+        // Whoever took it over is calling RunTask with the same token: their answer counts.
         let ours = matches!(stored.state, State::Launching { .. })
-            && stored.launch().map(|launch| launch.number) == launch;
+            && stored.launch().map(|launch| launch.number) == launch
+            && stored.owner == owner;
         if ours {
             stored.refused(reason, until);
         }
@@ -302,6 +308,14 @@ pub(super) fn arm<L, E, Q>(
         run.take_slot();
     }
     run.arm(request, invocation.now, invocation.lease(&backend.timing), invocation.nonce);
+    spread_alarm(run, backend.timing.lease);
+}
+
+/// Sets the alarm of a launch some time after its lease, another time for each run: what was
+/// throttled together would be throttled together again.
+fn spread_alarm(run: &mut Run, lease: SignedDuration) {
+    let share = policy::jitter(run);
+    run.due = run.due.map(|due| due + lease.mul_f64(share));
 }
 
 /// The request of the present attempt: the one it has, else one made from the job as it is now.

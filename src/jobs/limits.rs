@@ -70,7 +70,7 @@ pub struct Launches {
     /// No launch begins later than this after the attempt's first.
     pub within: Period,
     /// How long to wait after a task failed to start. After ECS refused one (no capacity), at
-    /// least a minute.
+    /// least two minutes.
     #[serde(deserialize_with = "launch_backoff")]
     #[schemars(with = "Backoff")]
     pub backoff: Backoff,

@@ -111,6 +111,10 @@ impl World {
         token: &str,
     ) -> Result<String, RunTaskError> {
         self.account.launches += 1;
+        let now = self.now;
+        if self.pace.as_mut().is_some_and(|pace| !pace.admits(now)) {
+            return Err(RunTaskError::Unknown("ThrottlingException: Rate exceeded".to_owned()));
+        }
         let mut token = token.to_owned();
         if self.without == Some(Guard::Token) {
             token = format!("{token}-{}", self.account.launches);
@@ -126,7 +130,7 @@ impl World {
             self.note(|| format!("  RunTask answers with {arn} again"));
             return Ok(arn);
         }
-        match self.fault("answer", [15, 15, 6, 10, 6]) {
+        match self.fault("answer", [15, 40, 6, 10, 6]) {
             1 => Err(RunTaskError::Refused("RESOURCE:CPU: a refusal".to_owned())),
             // It says no and does it.
             2 => {
@@ -371,7 +375,7 @@ impl World {
         if self.without == Some(Guard::Look) {
             return Vec::new();
         }
-        let behind = secs([0, 5, 45][self.fault("list behind", [60, 40])]);
+        let behind = secs([0, 5, 45][self.fault("list behind", [60, 120])]);
         let (now, at) = (self.now, self.now - behind);
         let tasks = self.account.tasks.iter().filter(|task| task.is_shown(cluster, now));
         let is_its = |state: &&TaskState| state.started_by.as_deref() == Some(started_by);

@@ -28,10 +28,14 @@ pub(crate) enum Guard {
     SlotsByName,
     /// A message of record may come again a hundred times.
     ManyReceives,
+    /// An observation counts only while the run is in the hands its observer saw it in.
+    Owner,
+    /// What counts from an answer is timed by the answer.
+    Clock,
 }
 
 impl Guard {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Token,
         Self::ClaimStays,
         Self::Horizon,
@@ -44,5 +48,26 @@ impl Guard {
         Self::Sweep,
         Self::SlotsByName,
         Self::ManyReceives,
+        Self::Owner,
+        Self::Clock,
     ];
+
+    /// A seed that notices its absence: tried first.
+    pub(crate) fn noticed_by(self) -> u64 {
+        match self {
+            Self::Token => 13,
+            Self::ClaimStays => 201,
+            Self::Horizon => 2_331,
+            Self::HorizonOfDoubt => 6_930,
+            Self::Revision | Self::Sweep => 2,
+            Self::Attempt => 902,
+            Self::Tail => 5,
+            Self::EmitAfterSave => 97,
+            Self::Look => 36,
+            Self::SlotsByName => 14,
+            Self::ManyReceives => 80,
+            Self::Owner => 816,
+            Self::Clock => 166,
+        }
+    }
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test may fail by panic")]
 
 mod account;
+mod burst;
 mod exhaustive;
 mod guard;
 mod invariants;
@@ -14,6 +15,7 @@ mod scene;
 mod simulation;
 mod store;
 mod tape;
+mod wire;
 mod world;
 
 use std::time::Instant;
@@ -43,7 +45,7 @@ fn broken(seed: u64, without: Option<Guard>) -> Vec<String> {
 
 #[test]
 fn no_seed_loses_or_doubles_anything() {
-    let (first, count) = (setting("FIRST", 0), setting("SEEDS", 1_000));
+    let (first, count) = (setting("FIRST", 0), setting("SEEDS", 400));
     let (begun, mut calls) = (Instant::now(), 0);
     for seed in first..first + count {
         let world = simulation::run(Tape::of_seed(seed), None, false);
@@ -69,6 +71,52 @@ fn a_seed_is_one_history() {
 }
 
 #[test]
+fn by_wire_too_nothing_is_lost_and_no_secret_is_told() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("a runtime");
+    // Nobody waits for its clock: the world's own time goes by.
+    let _entered = runtime.enter();
+    let mut claimed = 0;
+    for seed in 0..setting("SEEDS", 400) / 20 {
+        let log = wire::Log::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(log.clone())
+            .finish();
+        let world = tracing::subscriber::with_default(subscriber, || {
+            simulation::run_by_wire(Tape::of_seed(seed))
+        });
+        assert_eq!(world.broken, Vec::<String>::new(), "seed {seed} by wire");
+        let told = format!("{:?} {}", world.mail.outcomes, log.text());
+        assert!(!told.contains(SECRET), "seed {seed} tells the secret: {told}");
+        claimed += log.text().matches("claimed").count();
+    }
+    assert!(claimed > 0, "nothing is logged");
+}
+
+#[test]
+fn an_undisturbed_run_is_written_three_times_and_with_a_limit_five_times() {
+    // Usual weather and the job; after that nothing goes wrong.
+    for (scene, expected) in [([1, 0], 3), ([1, 2], 5)] {
+        let writes = |answers: Vec<u8>| {
+            let world = simulation::run(Tape::written(answers).noting_forks(), None, true);
+            assert_eq!(world.broken, Vec::<String>::new());
+            let writes: Vec<u32> = world.store.writes.into_values().collect();
+            assert_eq!(writes.len(), 1, "{:#?}", world.history);
+            let news = world.tape.forks().iter().position(|fork| fork.kind == "news");
+            (writes[0], news.expect("news of the task"))
+        };
+        let (shown_running, news) = writes(scene.to_vec());
+        assert_eq!(shown_running, expected + 1);
+        // Nobody tells that it runs.
+        let mut untold = scene.to_vec();
+        untold.resize(news + 1, 0);
+        untold[news] = 1;
+        assert_eq!(writes(untold).0, expected);
+    }
+}
+
+#[test]
 fn every_few_deviations_of_a_small_world_do_no_harm() {
     let deviations = u32::try_from(setting("DEVIATIONS", 1)).expect("a small number");
     let begun = Instant::now();
@@ -82,13 +130,26 @@ fn every_few_deviations_of_a_small_world_do_no_harm() {
     println!("at most {deviations} deviations, 0 violations, {} s", begun.elapsed().as_secs());
 }
 
+#[test]
+fn a_burst_loses_nothing_and_is_not_throttled_for_ever() {
+    let objects = usize::try_from(setting("OBJECTS", 1_000)).expect("a number");
+    println!("quiet: {}", burst::run(0));
+    let report = burst::run(objects);
+    println!("{objects} objects at once: {report}");
+    assert_eq!((report.runs, report.dead_letters, report.receives_max), (objects + 20, 0, 1));
+    assert!(report.writes_for_each_run < 9.0, "{report}");
+    // Runs that were throttled together do not come back together: that took ten times as long.
+    assert!(report.of_the_account > 0.2, "{report}");
+}
+
 /// Seeds in which the absence of a guard must be noticed.
 const NOTICED_WITHIN: u64 = 10_000;
 
 #[test]
 fn a_guard_that_is_taken_out_is_missed() {
     for guard in Guard::ALL {
-        let found = (0..NOTICED_WITHIN).find_map(|seed| {
+        let seeds = std::iter::once(guard.noticed_by()).chain(0..NOTICED_WITHIN);
+        let found = seeds.into_iter().find_map(|seed| {
             broken(seed, Some(guard)).into_iter().next().map(|problem| (seed, problem))
         });
         let Some((seed, problem)) = found else {

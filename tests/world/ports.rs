@@ -80,7 +80,7 @@ impl Port {
         what: &'static str,
         effect: impl FnOnce(&mut World) -> T + Send + 'static,
     ) -> Result<T, NoAnswer> {
-        let fault = FAULTS[lock(&self.world).fault(what, [10, 10, 8, 8, 4, 10, 4])];
+        let fault = FAULTS[lock(&self.world).fault(what, [10, 10, 8, 8, 4, 10, 10])];
         self.call(kind, what, fault, effect).await
     }
 
@@ -108,6 +108,7 @@ impl Port {
         let takes = match fault {
             Fault::Slow => secs(6),
             Fault::Stalls => secs(120),
+            _ if kind == Kind::Ecs => SignedDuration::from_millis(150),
             _ => SignedDuration::from_millis(10),
         };
         self.wait(takes).await;

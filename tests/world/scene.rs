@@ -206,6 +206,23 @@ impl Scene {
         }
     }
 
+    /// A day on which nothing goes wrong but that all of this arrives.
+    pub(crate) fn calm(arrivals: Vec<Arrival>) -> Self {
+        static ALL: LazyLock<Deployments> = LazyLock::new(|| {
+            let all = read(&format!("{DEFAULTS}jobs:\n{ENTRIES}"));
+            [all.clone(), all.clone(), all]
+        });
+        let last = arrivals.last().map_or(beginning(), |last| last.at);
+        Self {
+            weather: Weather::Calm,
+            jobs: &ALL,
+            arrivals,
+            outages: Vec::new(),
+            deployments: Vec::new(),
+            calm_from: last,
+        }
+    }
+
     pub(crate) fn outage_minutes(&self) -> u32 {
         let minutes = |outage: &Outage| outage.to.duration_since(outage.from).as_mins();
         u32::try_from(self.outages.iter().map(minutes).sum::<i64>()).unwrap_or(0)
@@ -232,11 +249,16 @@ fn later(
     }
 }
 
+/// An event that arrives once.
+pub(crate) fn arrival(job: &str, index: usize, at: Timestamp) -> Arrival {
+    Arrival { at, event: event(job, index, at), again_at: None, stop_at: None }
+}
+
 fn event(job: &str, index: usize, at: Timestamp) -> Event {
     match job {
         "punctual" => Event::Schedule(Schedule {
             name: format!("longshore-{job}"),
-            scheduled_time: at,
+            scheduled_time: Timestamp::from_second(at.as_second() / 60 * 60).expect("a time"),
             job: Some(job.parse().expect("a job")),
         }),
         "asked" => Event::Manual(Manual {

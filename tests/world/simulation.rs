@@ -20,8 +20,9 @@ use longshore::{stop, sweep};
 use crate::guard::Guard;
 use crate::mail::VISIBILITY;
 use crate::ports::{Port, Shared, lock};
-use crate::scene::secs;
+use crate::scene::{Scene, secs};
 use crate::tape::Tape;
+use crate::wire;
 use crate::world::{What, World};
 
 /// Things that happen in one history, at most.
@@ -54,17 +55,32 @@ pub(crate) struct Simulation {
     working: BTreeMap<u32, Working>,
     begun: u32,
     sweeping: bool,
+    by_wire: bool,
 }
 
 /// Runs the history of a tape to its end.
 pub(crate) fn run(tape: Tape, without: Option<Guard>, keeps_history: bool) -> World {
-    let world = World::new(tape, without, keeps_history);
+    run_to_end(World::new(tape, without, keeps_history), false)
+}
+
+/// The same with every message as JSON, through the functions' own door.
+pub(crate) fn run_by_wire(tape: Tape) -> World {
+    run_to_end(World::new(tape, None, false), true)
+}
+
+/// A burst, to its end.
+pub(crate) fn run_burst(scene: Scene) -> World {
+    run_to_end(World::bursting(scene), false)
+}
+
+fn run_to_end(world: World, by_wire: bool) -> World {
     let settled_at = world.scene.calm_from + SETTLED_AFTER;
     let mut simulation = Simulation {
         world: Arc::new(Mutex::new(world)),
         working: BTreeMap::new(),
         begun: 0,
         sweeping: false,
+        by_wire,
     };
     let mut steps = 0;
     let mut settled = false;
@@ -80,7 +96,7 @@ pub(crate) fn run(tape: Tape, without: Option<Guard>, keeps_history: bool) -> Wo
         if !world.broken.is_empty() {
             break;
         }
-        if steps > STEPS_MAX {
+        if steps > STEPS_MAX && world.pace.is_none() {
             world.breaks(|| "the history does not end".to_owned());
             break;
         }
@@ -122,7 +138,20 @@ impl Simulation {
 
     fn deliver(&mut self, queue: QueueName, message: usize) {
         let mut world = lock(&self.world);
-        let Some(event) = world.receive(message) else { return };
+        let waits = match (&mut world.pace, queue) {
+            (Some(pace), QueueName::Events) => !pace.begins(message),
+            _ => false,
+        };
+        if waits {
+            return;
+        }
+        let Some(event) = world.receive(message) else {
+            if let Some(next) = world.next_in_backlog(queue) {
+                let now = world.now;
+                world.schedule(now, What::Deliver(queue, next));
+            }
+            return;
+        };
         if world.takes_for_done(message, &event) {
             world.mail.letters[message].done = true;
             return;
@@ -134,14 +163,25 @@ impl Simulation {
         let jobs = &world.scene.jobs[world.deployed.0];
         let skew = skew(&mut world);
         let now = world.now + skew;
+        let stands_still = world.without == Some(Guard::Clock);
         drop(world);
         let (backend, nonce) = self.invocation();
         let world = Arc::clone(&self.world);
-        let work = Box::pin(async move {
-            let clock = move || lock(&world).now + skew;
-            let invocation = Invocation { now, nonce: &nonce, clock: &clock };
-            hand_over(&backend, jobs, queue, &event, invocation).await.map(|_| ())
-        });
+        let work: Work = if self.by_wire {
+            let receives = lock(&world).mail.letters[message].receives;
+            let body = wire::body(&event);
+            let batch = wire::Batch { queue, id: format!("message-{message}"), receives, body };
+            Box::pin(async move {
+                let clock = move || lock(&world).now + skew;
+                wire::hand_in(&backend, jobs, batch, &nonce, &clock).await
+            })
+        } else {
+            Box::pin(async move {
+                let clock = move || if stands_still { now } else { lock(&world).now + skew };
+                let invocation = Invocation { now, nonce: &nonce, clock: &clock };
+                hand_over(&backend, jobs, queue, &event, invocation).await.map(|_| ())
+            })
+        };
         self.begin(work, ForWhat::Message(message));
     }
 
@@ -210,7 +250,7 @@ impl Simulation {
         let number = self.begun;
         let begun = {
             let mut world = lock(&self.world);
-            world.note(|| format!("#{number} begins: {}", for_what.describe(self)));
+            world.note(|| format!("#{number} begins: {}", for_what.name()));
             world.now
         };
         self.working.insert(number, Working { work, for_what, begun });
@@ -239,6 +279,13 @@ impl Simulation {
             Some(Ok(())) => format!("#{number} is done"),
             Some(Err(error)) => format!("#{number} fails: {error}"),
         });
+        if let ForWhat::Message(message) = working.for_what {
+            let queue = world.mail.letters[message].queue;
+            if let Some(next) = world.next_in_backlog(queue) {
+                let now = world.now;
+                world.schedule(now, What::Deliver(queue, next));
+            }
+        }
         match (working.for_what, result) {
             (ForWhat::Message(message), Some(Ok(()))) => world.delete(message),
             (ForWhat::Message(message), Some(Err(NotHandled::Refused(reason)))) => {
@@ -260,14 +307,11 @@ impl Simulation {
 }
 
 impl ForWhat {
-    fn describe(self, simulation: &Simulation) -> String {
+    fn name(self) -> &'static str {
         match self {
-            Self::Sweep => "sweep".to_owned(),
-            Self::Person => "a person".to_owned(),
-            Self::Message(_) => {
-                let _ = simulation;
-                "a message".to_owned()
-            }
+            Self::Sweep => "sweep",
+            Self::Person => "a person",
+            Self::Message(_) => "a message",
         }
     }
 }
@@ -300,8 +344,14 @@ impl World {
             && self.store.runs.get(&run).is_some_and(|run| run.is_over(attempt))
     }
 
-    /// Without the guard of the attempt: every news is of the present one.
+    /// Without the guard of the attempt every news is of the present one, without the guard of the
+    /// owner every observation is its last word.
     fn without_guard(&self, event: Arc<Event>) -> Arc<Event> {
+        if let (Some(Guard::Owner), Event::Observation(seen)) = (self.without, &*event) {
+            let mut seen = seen.clone();
+            seen.owner = self.store.runs.get(&seen.run).map_or(seen.owner, |run| run.owner.clone());
+            return Arc::new(Event::Observation(seen));
+        }
         if self.without != Some(Guard::Attempt) {
             return event;
         }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use longshore::queue::QueueName;
 
 use crate::account::Account;
+use crate::burst::Pace;
 use crate::guard::Guard;
 use crate::mail::Mail;
 use crate::scene::{Scene, Weather, beginning, secs};
@@ -72,6 +73,8 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) account: Account,
     pub(crate) mail: Mail,
+    /// What limits a burst; nothing else is limited.
+    pub(crate) pace: Option<Pace>,
     /// Which of the jobs of the scene are deployed, and since when.
     pub(crate) deployed: (usize, Timestamp),
     /// Invocations that died inside a call.
@@ -89,6 +92,17 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(mut tape: Tape, without: Option<Guard>, keeps_history: bool) -> Self {
         let scene = Scene::of(&mut tape);
+        Self::of(scene, tape, without, keeps_history)
+    }
+
+    /// The world of a burst.
+    pub(crate) fn bursting(scene: Scene) -> Self {
+        let mut world = Self::of(scene, Tape::written(Vec::new()), None, false);
+        world.pace = Some(Pace::new());
+        world
+    }
+
+    fn of(scene: Scene, tape: Tape, without: Option<Guard>, keeps_history: bool) -> Self {
         let now = beginning();
         let mut world = Self {
             now,
@@ -97,6 +111,7 @@ impl World {
             store: Store::default(),
             account: Account::default(),
             mail: Mail::default(),
+            pace: None,
             deployed: (0, now),
             dead: BTreeSet::new(),
             broken: Vec::new(),
