@@ -27,6 +27,7 @@ mod parameters;
 mod policy;
 mod queue;
 mod quotas;
+mod requested;
 mod scheduler;
 mod secrets;
 mod signed;
@@ -53,7 +54,7 @@ pub struct Progress {
 pub struct Topic<'a> {
     /// The installation.
     pub namespace: &'a Namespace,
-    /// The jobs.
+    /// The jobs. Of a run that has asked for its task, what it asked for counts instead.
     pub jobs: &'a [&'a Job],
     /// The run, if it is about one.
     pub run: Option<&'a Run>,
@@ -78,6 +79,11 @@ pub async fn gather(
     tell: &dyn Fn(Progress),
 ) -> Result<Evidence, GatherError> {
     let region = aws.region().ok_or(GatherError::NoRegion)?.to_string();
+    let known = topic.jobs.first().copied();
+    let requested = topic.run.and_then(|run| requested::job(run, known));
+    let requested: Vec<&Job> = requested.iter().collect();
+    let jobs = if requested.is_empty() { topic.jobs } else { &requested };
+    let topic = &Topic { jobs, ..*topic };
     let inquiry = Inquiry::new(aws, tell);
     let mut evidence = Evidence::new(&region, now);
     let subjects = topic.jobs.iter().map(|job| Subject::of(job, topic.namespace, &region));

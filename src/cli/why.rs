@@ -63,7 +63,7 @@ async fn ask(common: &Common, arguments: &Arguments) -> Result<Evidence, Failure
     Ok(evidence)
 }
 
-/// What AWS has for the run's job, as jobs.yaml says it now.
+/// What AWS has for what the run asked for, or for its job as jobs.yaml says it now.
 #[cfg(feature = "aws")]
 async fn ask_aws(
     common: &Common,
@@ -73,7 +73,7 @@ async fn ask_aws(
 ) -> Result<Evidence, Failure> {
     let jobs = if knows_jobs { super::jobs_file::load(&common.jobs)? } else { Jobs::default() };
     let jobs: Vec<_> = jobs.iter().filter(|job| job.name == run.job).collect();
-    if jobs.is_empty() {
+    if jobs.is_empty() && run.request().is_none() {
         output::print_aside(&format!(
             "{} has no job {}: only the run's own words are judged\n",
             common.jobs.display(),

@@ -251,6 +251,44 @@ async fn start(installation: &Installation, task: &str) -> Run {
     started
 }
 
+/// What a run asked for that was to live in this world.
+fn request(account: &Account, built: &Built) -> Value {
+    json!({
+        "cluster": account.name,
+        "source": { "registered": account.name },
+        "container": "main",
+        "environment": {},
+        "changes": {},
+        "network": {
+            "subnets": built.subnets,
+            "securityGroups": built.groups,
+            "assignPublicIp": built.public,
+        },
+        "enableExecuteCommand": false,
+        "tags": {},
+        "startedBy": "longshore",
+    })
+}
+
+#[tokio::test]
+async fn a_run_is_judged_by_what_it_asked_for_and_not_by_what_jobs_yaml_says_since() {
+    let account = Account::new().await;
+    account.register().await;
+    let (before, now) = (written("no NAT, no endpoints"), written("private with NAT"));
+    let before = build(&account.aws, &before).await;
+    let now = build(&account.aws, &now).await;
+    let installation = Installation::new(&job(&account, &now, "ecr.api")).await;
+    let task = format!("arn:aws:ecs:eu-west-1:123456789012:task/{}/0a1b2d", account.name);
+    let mut waiting = start(&installation, &task).await;
+    let asked = request(&account, &before);
+    waiting.attempts[0].request = Some(serde_json::from_value(asked).expect("a request"));
+    installation.ledger().save(&mut waiting).await.expect("saved");
+    let (code, told) = installation.longshore(&["why", waiting.id.as_str(), "-o", "json"]);
+    assert_eq!((code, &told["cause"]["check"]), (Some(1), &json!("route")), "{told:#}");
+    let sentence = told["cause"]["sentence"].as_str().expect("a sentence");
+    assert!(sentence.contains(&before.id("rtb-app")), "{sentence}");
+}
+
 /// An installation whose job lives where nothing leads out.
 async fn nowhere(account: &Account) -> Installation {
     let built = build(&account.aws, &written("no NAT, no endpoints")).await;
