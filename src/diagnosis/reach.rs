@@ -173,7 +173,18 @@ pub fn reach(world: &World, from: &Origin<'_>, to: &Destination) -> Reach {
             }
             reach.path = Some(exit.path);
         }
-        Err(stop) => reach.note(Check::Route, stop),
+        Err(stop) => {
+            if let (Stop::Unseen(_), Some(exit)) = (&stop, start.exit_unseen(to)) {
+                for outcome in
+                    [pass_groups(world, from, &exit, to), pass_acls(world, subnet, &exit, to)]
+                {
+                    if let Err(Stop::Blocked(blocker)) = outcome {
+                        reach.blockers.push(blocker);
+                    }
+                }
+            }
+            reach.note(Check::Route, stop);
+        }
     }
     reach
 }

@@ -49,6 +49,16 @@ impl<'w> Start<'w, '_> {
         }
     }
 
+    /// What is at the end of a way that could not be seen: where no endpoint answers to the name,
+    /// whatever leads there, it is the service's public addresses.
+    pub(super) fn exit_unseen(self, to: &Destination) -> Option<Exit<'w>> {
+        let (Ok(Named::Nothing), Some(_)) = (self.by_name(to), self.subnet.v4()) else {
+            return None;
+        };
+        let addresses = to.targets(self.world, false).addresses;
+        Some(Exit { path: Path::Local, end: End::Addresses(addresses), nat_subnet: None })
+    }
+
     /// The endpoint that the service's own name leads to.
     fn by_name(self, to: &Destination) -> Result<Named<'w>, Stop> {
         let endpoints = self.world.endpoints.seen("endpoints")?;
