@@ -75,3 +75,14 @@ fn the_costs_of_a_million_runs_add_up() {
     assert_eq!(parts.len(), 8);
     assert!((parts.iter().sum::<f64>() - together).abs() < 0.005, "{parts:?} {together}");
 }
+
+/// cargo-lambda, which `sam build` calls, sets `panic = "abort"` where the profile says nothing: then
+/// a message that makes a function panic would take its whole batch along.
+#[test]
+fn what_is_deployed_can_catch_a_panic() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = std::fs::read_to_string(path).unwrap();
+    let release = manifest.split("[profile.release]\n").nth(1).unwrap();
+    let release = release.split("\n[").next().unwrap();
+    assert!(release.lines().any(|line| line == r#"panic = "unwind""#), "{release}");
+}
