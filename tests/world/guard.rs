@@ -60,14 +60,14 @@ impl Guard {
             Self::Horizon => 2_331,
             Self::HorizonOfDoubt => 6_930,
             Self::Revision | Self::Sweep => 2,
-            Self::Attempt => 902,
+            Self::Attempt => 473,
             Self::Tail => 5,
-            Self::EmitAfterSave => 97,
+            Self::EmitAfterSave => 118,
             Self::Look => 36,
             Self::SlotsByName => 14,
             Self::ManyReceives => 80,
-            Self::Owner => 816,
-            Self::Clock => 166,
+            Self::Owner => 8_774,
+            Self::Clock => 1_990,
         }
     }
 }
