@@ -183,7 +183,8 @@ fn suspects(kind: Kind) -> &'static [Check] {
     const AFTER_TRIGGER: &[Check] = match &Check::ALL {
         [_, rest @ ..] => rest,
     };
-    const WAY: &[Check] = &[
+    const LOG_GROUP_OR_WAY: &[Check] = &[
+        Check::LogGroup,
         Check::Route,
         Check::SecurityGroup,
         Check::NetworkAcl,
@@ -191,6 +192,10 @@ fn suspects(kind: Kind) -> &'static [Check] {
         Check::PublicIp,
         Check::Endpoint,
     ];
+    const WAY: &[Check] = match LOG_GROUP_OR_WAY {
+        [_, rest @ ..] => rest,
+        [] => &[],
+    };
     match kind {
         Kind::RegistryUnreachable
         | Kind::LayersUnreachable
@@ -198,15 +203,7 @@ fn suspects(kind: Kind) -> &'static [Check] {
         | Kind::SecretUnreachable
         | Kind::PullInterrupted => WAY,
         Kind::StartTimeout => AFTER_TRIGGER,
-        Kind::LogGroupOrRoute => &[
-            Check::LogGroup,
-            Check::Route,
-            Check::SecurityGroup,
-            Check::NetworkAcl,
-            Check::VpcDns,
-            Check::PublicIp,
-            Check::Endpoint,
-        ],
+        Kind::LogGroupOrRoute => LOG_GROUP_OR_WAY,
         Kind::LogGroupMissing => &[Check::LogGroup],
         Kind::LogDenied | Kind::SecretDenied => {
             &[Check::ExecutionRolePermissions, Check::ExecutionRole]

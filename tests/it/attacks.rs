@@ -3,18 +3,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panic")]
 
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp};
 use longshore::backend::Backend;
 use longshore::function::{Answer, Function, Request, invoke};
 use longshore::identity::{Namespace, RunId};
 use longshore::jobs::{self, Jobs};
-use longshore::ledger::database::Database;
 use longshore::ledger::sqlite::SqliteLedger;
 use longshore::ledger::{Filter, Ledger as _};
 use longshore::metrics::Measure;
-use longshore::policy::Timing;
 use longshore::queue::local::LocalQueue;
 use longshore::queue::{Outcome, QueueName};
 use longshore::run::{Run, Verdict};
@@ -22,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::contracts::block_on;
-use crate::crossings::Tasks;
+use crate::crossings::{Tasks, backend_in};
 
 mod jobs_file;
 
@@ -55,15 +51,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ledger.db");
-        let database = Arc::new(Database::open(&file, &Namespace::default()).unwrap());
-        let backend = Backend {
-            ledger: SqliteLedger::new(Arc::clone(&database)),
-            ecs: Tasks::default(),
-            queue: LocalQueue::new(database),
-            namespace: Namespace::default(),
-            timing: Timing::AWS,
-        };
+        let backend = backend_in(folder.path(), Tasks::default());
         let reading = jobs::read(JOBS.as_bytes(), Timestamp::now());
         let jobs = reading.jobs.unwrap_or_else(|| panic!("{:#?}", reading.problems));
         Self { backend, jobs, _folder: folder }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panic")]
 
 use std::future::Future;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -100,6 +101,19 @@ enum Answer {
     Invalid,
     /// It is not asked.
     Unsent,
+}
+
+/// A ledger and queues in a folder, an ECS beside them, and AWS's times.
+pub(crate) fn backend_in<E>(folder: &Path, ecs: E) -> Backend<SqliteLedger, E, LocalQueue> {
+    let file = folder.join("ledger.db");
+    let database = Arc::new(Database::open(&file, &Namespace::default()).unwrap());
+    Backend {
+        ledger: SqliteLedger::new(Arc::clone(&database)),
+        ecs,
+        queue: LocalQueue::new(database),
+        namespace: Namespace::default(),
+        timing: Timing::AWS,
+    }
 }
 
 /// An ECS that starts one task for each token.
@@ -234,16 +248,10 @@ pub(crate) fn id(key: &str) -> RunId {
 impl World {
     fn new(settings: &str, timing: Timing) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ledger.db");
-        let database = Arc::new(Database::open(&file, &Namespace::default()).unwrap());
-        let inner = SqliteLedger::new(Arc::clone(&database));
-        let backend = Backend {
-            ledger: Hooked { inner, before_acquire: Moment::default() },
-            ecs: Tasks::default(),
-            queue: LocalQueue::new(database),
-            namespace: Namespace::default(),
-            timing,
-        };
+        let Backend { ledger: inner, ecs, queue, namespace, .. } =
+            backend_in(folder.path(), Tasks::default());
+        let ledger = Hooked { inner, before_acquire: Moment::default() };
+        let backend = Backend { ledger, ecs, queue, namespace, timing };
         let start = Timestamp::now();
         Self { backend, jobs: jobs(settings), start, _folder: Arc::new(folder) }
     }

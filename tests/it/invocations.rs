@@ -3,21 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp};
 use longshore::backend::Backend;
 use longshore::dispatch::{Invocation, dispatch};
 use longshore::ecs::{Described, Ecs, EcsError, RunTaskError};
 use longshore::event::Event;
 use longshore::function::{Answer, Function, NotHandled, Request, invoke};
-use longshore::identity::{ClientToken, Namespace};
+use longshore::identity::ClientToken;
 use longshore::jobs::{Jobs, TaskRequest};
 use longshore::ledger::Ledger as _;
-use longshore::ledger::database::Database;
 use longshore::ledger::sqlite::SqliteLedger;
 use longshore::metrics::Measure;
-use longshore::policy::Timing;
 use longshore::queue::QueueName;
 use longshore::queue::local::LocalQueue;
 use longshore::run::State;
@@ -26,7 +22,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::contracts::block_on;
-use crate::crossings::{Tasks, id, jobs};
+use crate::crossings::{Tasks, backend_in, id, jobs};
 
 /// Tasks, and a cluster that cannot be reached, and a run that nobody survives.
 struct Brittle {
@@ -74,16 +70,9 @@ struct World {
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ledger.db");
-        let database = Arc::new(Database::open(&file, &Namespace::default()).unwrap());
         let deadly = id("deadly").to_string();
-        let backend = Backend {
-            ledger: SqliteLedger::new(Arc::clone(&database)),
-            ecs: Brittle { tasks: Tasks::default(), closed: "closed", deadly },
-            queue: LocalQueue::new(database),
-            namespace: Namespace::default(),
-            timing: Timing::AWS,
-        };
+        let ecs = Brittle { tasks: Tasks::default(), closed: "closed", deadly };
+        let backend = backend_in(folder.path(), ecs);
         let settings = "  k:\n    cluster: closed\n    task: { image: 'x:1', command: [a] }\n";
         Self { backend, jobs: jobs(settings), _folder: folder }
     }

@@ -1,16 +1,15 @@
 //! Thousands of objects at once, against an account that launches twenty tasks a second: how close
 //! the drain comes to that, what it costs, and what it does to the start of other jobs.
 
-use std::fmt;
-
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use longshore::queue::QueueName;
 
 use crate::scene::{self, Arrival, Scene, beginning, secs};
 use crate::simulation;
-use crate::world::World;
+use crate::world::{What, World};
 
 /// Launches that Fargate allows at once, and each second after that, in an account and region
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/throttling.html>).
@@ -179,11 +178,14 @@ fn report(world: &World, start: Timestamp) -> Report {
 }
 
 impl World {
-    /// The next message of the backlog, when one of dispatch's is done with.
-    pub(crate) fn next_in_backlog(&mut self, queue: QueueName) -> Option<usize> {
-        match (queue, &mut self.pace) {
+    /// One message of this queue is done with: the next of the backlog may begin.
+    pub(crate) fn begin_next(&mut self, queue: QueueName) {
+        let next = match (queue, &mut self.pace) {
             (QueueName::Events, Some(pace)) => pace.ends(),
             _ => None,
+        };
+        if let Some(next) = next {
+            self.schedule(self.now, What::Deliver(queue, next));
         }
     }
 }

@@ -146,10 +146,7 @@ impl Simulation {
             return;
         }
         let Some(event) = world.receive(message) else {
-            if let Some(next) = world.next_in_backlog(queue) {
-                let now = world.now;
-                world.schedule(now, What::Deliver(queue, next));
-            }
+            world.begin_next(queue);
             return;
         };
         if world.takes_for_done(message, &event) {
@@ -281,10 +278,7 @@ impl Simulation {
         });
         if let ForWhat::Message(message) = working.for_what {
             let queue = world.mail.letters[message].queue;
-            if let Some(next) = world.next_in_backlog(queue) {
-                let now = world.now;
-                world.schedule(now, What::Deliver(queue, next));
-            }
+            world.begin_next(queue);
         }
         match (working.for_what, result) {
             (ForWhat::Message(message), Some(Ok(()))) => world.delete(message),
