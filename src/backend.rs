@@ -1,13 +1,19 @@
 //! Where longshore runs: its three ports, its name there, and how long things take.
 
+use std::sync::Arc;
+
 use crate::ecs::{Ecs, EcsError};
 use crate::event::{Observation, Observed, Reminder};
 use crate::identity::Namespace;
 use crate::ledger::{Ledger, LedgerError};
 use crate::policy::Timing;
 use crate::queue::{Message, Queue, QueueError};
-use crate::run::Run;
+use crate::run::{Line, Run};
 use jiff::{SignedDuration, Timestamp};
+
+mod brake;
+
+pub use brake::Brake;
 
 /// The ports the use cases work on.
 #[derive(Clone, Debug)]
@@ -22,6 +28,8 @@ pub struct Backend<L, E, Q> {
     pub namespace: Namespace,
     /// How long things take here.
     pub timing: Timing,
+    /// Whether ECS had no time a moment ago, as far as this process knows.
+    pub brake: Arc<Brake>,
 }
 
 /// A port that failed: the message comes again.
@@ -39,9 +47,10 @@ pub enum PortError {
 }
 
 impl<L: Ledger, E: Ecs, Q: Queue> Backend<L, E, Q> {
-    /// Reminds dispatch of a run after `delay`.
+    /// Reminds dispatch of a run after `delay`. For one that stands in the line, that is its turn.
     pub(crate) async fn remind(&self, run: &Run, delay: SignedDuration) -> Result<(), PortError> {
-        let reminder = Reminder { run: run.id.clone(), attempt: run.attempt() };
+        let turn = run.line() == Some(Line::Turn);
+        let reminder = Reminder { run: run.id.clone(), attempt: run.attempt(), turn };
         Ok(self.queue.send(&Message::Reminder(reminder), delay).await?)
     }
 

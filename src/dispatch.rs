@@ -18,6 +18,7 @@ use crate::run::{Attempt, Run, State, Wait};
 
 mod launch;
 mod slot;
+mod turn;
 
 use launch::{Call, arm, launch, launch_anew, look, repeat, request};
 
@@ -100,7 +101,11 @@ async fn start<L: Ledger, E: Ecs, Q: Queue>(
     if policy::next(&run, &backend.timing, invocation.now) == Step::Launch
         && let Ok(request) = request(backend, wanted.job, &run)
     {
-        arm(backend, wanted.job, &mut run, request, invocation);
+        match backend.brake.holds(&run.job, invocation.now) {
+            true => run
+                .wait_for_turn(invocation.now, policy::line_alarm(&backend.timing, invocation.now)),
+            false => arm(backend, wanted.job, &mut run, request, invocation),
+        }
     }
     match backend.ledger.claim(&run).await? {
         Claim::Won => {
@@ -119,6 +124,7 @@ async fn start<L: Ledger, E: Ecs, Q: Queue>(
         State::Launching { .. } => {
             launch(backend, wanted.job, run, Call::First, invocation).await?
         }
+        State::Waiting { wait: Wait::Turn, .. } => run,
         State::Waiting { .. } | State::Started | State::Running { .. } | State::Ended { .. } => {
             drive(backend, jobs, run, invocation).await?
         }
@@ -158,7 +164,11 @@ async fn remember<L: Ledger, E: Ecs, Q: Queue>(
 ) -> Result<Vec<Dispatched>, PortError> {
     // A run that is gone has been over for weeks.
     let Some(run) = backend.ledger.load(&reminder.run).await? else { return Ok(Vec::new()) };
+    let before = run.revision;
     let run = drive(backend, jobs, run, invocation).await?;
+    if reminder.turn {
+        turn::pass_on(backend, before, &run).await?;
+    }
     Ok(vec![Dispatched { run: Box::new(run), new: false }])
 }
 

@@ -58,6 +58,10 @@ pub enum RunTaskError {
     /// to hold the token waits as after a refusal, whoever took it over keeps it.
     #[error("RunTask was not called: {0}")]
     Unsent(String),
+    /// ECS had no time for the call, nor for any try of it, so nothing was started: the same token
+    /// may be used when it has.
+    #[error("RunTask is throttled: {0}")]
+    Throttled(String),
     /// ECS answered that it started none (`failures`): wait, look, use another token.
     #[error("ECS started no task: {0}")]
     Refused(String),
@@ -67,7 +71,7 @@ pub enum RunTaskError {
     /// The request can never work: give up.
     #[error("{0}")]
     Invalid(String),
-    /// Throttled, or the answer was lost; a task may have started: same token again later.
+    /// The answer was lost; a task may have started: same token again later.
     #[error("RunTask's outcome is unknown: {0}")]
     Unknown(String),
 }

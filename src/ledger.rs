@@ -5,7 +5,7 @@ use std::future::Future;
 use jiff::Timestamp;
 
 use crate::identity::{Holder, JobName, RunId};
-use crate::run::{Run, Verdict};
+use crate::run::{Line, Run, Verdict};
 
 pub mod database;
 #[cfg(feature = "aws")]
@@ -95,8 +95,8 @@ pub struct Filter {
     pub id_prefix: Option<String>,
     /// Which have not ended.
     pub open: bool,
-    /// Which wait for a slot.
-    pub waiting_for_slot: bool,
+    /// Which stand in this line.
+    pub line: Option<Line>,
     /// Which ended in one of these ways.
     pub verdicts: Vec<Verdict>,
     /// Claimed at this time or later.
@@ -114,7 +114,7 @@ impl Filter {
         self.job.as_ref().is_none_or(|job| *job == run.job)
             && self.id_prefix.as_ref().is_none_or(|prefix| run.id.as_str().starts_with(prefix))
             && (!self.open || run.verdict().is_none())
-            && (!self.waiting_for_slot || run.waits_for_slot())
+            && (self.line.is_none() || run.line() == self.line)
             && (self.verdicts.is_empty()
                 || run.verdict().is_some_and(|verdict| self.verdicts.contains(&verdict)))
             && since.is_none_or(|since| since <= run.created_at.as_microsecond())

@@ -80,6 +80,7 @@ impl Local {
             queue: LocalQueue::new(database),
             namespace: settings.namespace,
             timing: Timing::LOCAL,
+            brake: Arc::default(),
         };
         Ok(Self { backend, jobs })
     }

@@ -148,7 +148,7 @@ fn next_waiting(run: &Run, until: Timestamp, wait: Wait, timing: &Timing, now: T
     match wait {
         Wait::Doubt => Step::Look { too_late: token_is_forgotten(run, timing, now) },
         // Waiting for others is not trying.
-        Wait::Slot => Step::Launch,
+        Wait::Slot | Wait::Turn => Step::Launch,
         Wait::Event | Wait::Launch | Wait::Retry => match launches_spent(run, now) {
             Some(reason) => Step::Tell(Observed::NotPlaced, reason),
             None => Step::Launch,
@@ -210,6 +210,40 @@ pub fn launches_spent(run: &Run, now: Timestamp) -> Option<String> {
             last.unwrap_or("ECS gave no reason")
         )
     })
+}
+
+/// When sweep should look at a run that stands in a line. Those before it remind of it; this is for
+/// a line that was forgotten because its job is gone.
+pub fn line_alarm(timing: &Timing, now: Timestamp) -> Timestamp {
+    now + timing.watch_every * 4
+}
+
+/// How long one of many waits that were throttled together before it tries once more.
+pub fn apart(run: &Run) -> SignedDuration {
+    SignedDuration::from_secs(3).mul_f64(jitter(run))
+}
+
+/// So many of those who wait, from a place that follows from `chooser`.
+pub fn some_of<'a>(
+    waiting: &'a [Run],
+    count: usize,
+    chooser: &Run,
+) -> impl Iterator<Item = &'a Run> {
+    // At most the number of those who wait.
+    let place = (jitter(chooser) * waiting.len() as f64) as usize;
+    waiting.iter().cycle().skip(place).take(count.min(waiting.len()))
+}
+
+/// Whether a launch that came by a turn makes two of it. One in fifty does, and those that are
+/// throttled end: so there are as many turns as ECS can serve.
+pub fn doubles_its_turn(run: &Run) -> bool {
+    jitter(run) < 1.0 / 50.0
+}
+
+/// Whether a run that is throttled though it had the turn ends it: every other one does. Turns are
+/// throttled together, and if they all ended together ECS would wait for new ones.
+pub fn ends_its_turn(run: &Run) -> bool {
+    jitter(run) < 0.5
 }
 
 /// When to look again after ECS refused the present launch.

@@ -14,7 +14,9 @@ use crate::identity::{JobName, RunId, StartedBy};
 use crate::ledger::{self, Filter, Ledger, Updated};
 use crate::policy::{self, Again};
 use crate::queue::{Outcome, Queue};
-use crate::run::{Applied, Ending, Fact, Ignored, News, Run, Sighting, State, Verdict, apply};
+use crate::run::{
+    Applied, Ending, Fact, Ignored, Line, News, Run, Sighting, State, Verdict, apply,
+};
 
 /// What became of one message.
 #[derive(Clone, Debug)]
@@ -231,7 +233,7 @@ pub(crate) async fn wake_waiters<L: Ledger, E: Ecs, Q: Queue>(
     }
     let filter = Filter {
         job: Some(job.clone()),
-        waiting_for_slot: true,
+        line: Some(Line::Slot),
         oldest_first: true,
         limit: slots,
         ..Filter::default()

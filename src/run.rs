@@ -90,6 +90,8 @@ pub enum Wait {
     Event,
     /// A slot of its job's concurrency limit.
     Slot,
+    /// Its turn to call RunTask: ECS had no time for it.
+    Turn,
     /// Another launch of the same attempt.
     Launch,
     /// Another launch, after looking whether the last one did start a task: ECS said no, and
@@ -97,6 +99,15 @@ pub enum Wait {
     Doubt,
     /// The next attempt.
     Retry,
+}
+
+/// A line that runs of one job stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// For a slot of the job's limit.
+    Slot,
+    /// For a turn to call RunTask.
+    Turn,
 }
 
 /// How a run ended.
@@ -307,9 +318,17 @@ impl Run {
         Some(self.attempts.last()?.launches.first()?.at)
     }
 
-    /// Whether it waits for a slot.
-    pub fn waits_for_slot(&self) -> bool {
-        matches!(self.state, State::Waiting { wait: Wait::Slot, .. })
+    /// The line it stands in, if it stands in one.
+    pub fn line(&self) -> Option<Line> {
+        match self.state {
+            State::Waiting { wait: Wait::Slot, .. } => Some(Line::Slot),
+            State::Waiting { wait: Wait::Turn, .. } => Some(Line::Turn),
+            State::Waiting { .. }
+            | State::Launching { .. }
+            | State::Started
+            | State::Running { .. }
+            | State::Ended { .. } => None,
+        }
     }
 
     /// Begins a launch with a token of its own. `request` is kept for the attempt's first launch
@@ -366,6 +385,23 @@ impl Run {
         }
         self.wait(now, Wait::Slot);
         self.due = Some(due);
+    }
+
+    /// Waits for its turn to call RunTask. It may go on as soon as it is reminded; its alarm is at
+    /// `due`.
+    pub fn wait_for_turn(&mut self, now: Timestamp, due: Timestamp) {
+        self.wait(now, Wait::Turn);
+        self.due = Some(due);
+    }
+
+    /// Notes that ECS had no time for the present launch: nothing was started with its token, so it
+    /// does not count. Waits for its turn.
+    pub fn throttled(&mut self, answer: &str, now: Timestamp, due: Timestamp) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.launches.pop();
+        }
+        self.note_cause(Cause::of_reason(answer, None));
+        self.wait_for_turn(now, due);
     }
 
     /// Notes that ECS refused the present launch, and waits until it is looked at again.

@@ -15,7 +15,7 @@ use crate::ledger::{self, Filter, Ledger, LedgerError};
 use crate::policy::{self, Step};
 use crate::queue::Queue;
 use crate::record::wake_waiters;
-use crate::run::Run;
+use crate::run::{Line, Run};
 
 mod tasks;
 mod troubles;
@@ -25,6 +25,8 @@ use troubles::Troubles;
 
 /// Runs looked at in one sweep, at most.
 const DUE_MAX: usize = 500;
+/// Turns to call RunTask that one sweep gives to a job's line, at most.
+const TURNS_MAX: usize = 2;
 /// Tasks in one DescribeTasks call, at most
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>).
 const DESCRIBE_MAX: usize = 100;
@@ -109,6 +111,7 @@ async fn visit_each<L: Ledger, E: Ecs, Q: Queue>(
     troubles: &mut Troubles,
 ) {
     swept.due += runs.len();
+    let mut turns = Turns::default();
     let mut tasks: BTreeMap<String, Vec<Run>> = BTreeMap::new();
     for run in runs {
         match (policy::next(&run, &backend.timing, now), run.request()) {
@@ -116,7 +119,7 @@ async fn visit_each<L: Ledger, E: Ecs, Q: Queue>(
                 tasks.entry(request.cluster.clone()).or_default().push(run);
             }
             (step, _) => {
-                let moved = pass_on(backend, run, &step, now, swept).await;
+                let moved = pass_on(backend, run, &step, now, &mut turns, swept).await;
                 moved.unwrap_or_else(|error| troubles.note(error));
             }
         }
@@ -128,15 +131,30 @@ async fn visit_each<L: Ledger, E: Ecs, Q: Queue>(
     }
 }
 
+/// The turns that one sweep gave to each job's line.
+#[derive(Default)]
+struct Turns(BTreeMap<JobName, usize>);
+
+impl Turns {
+    /// Counts one more, unless the line has got enough: turns multiply by themselves.
+    fn may_give(&mut self, job: &JobName) -> bool {
+        let given = self.0.entry(job.clone()).or_default();
+        *given += 1;
+        *given <= TURNS_MAX
+    }
+}
+
 /// Reminds dispatch of a run without a task, if there is something to do.
 async fn pass_on<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     run: Run,
     step: &Step,
     now: Timestamp,
+    turns: &mut Turns,
     swept: &mut Swept,
 ) -> Result<(), PortError> {
     match step {
+        Step::Launch if run.line() == Some(Line::Turn) && !turns.may_give(&run.job) => {}
         Step::Launch | Step::Repeat | Step::Look { .. } | Step::Tell(..) => {
             backend.remind(&run, SignedDuration::ZERO).await?;
             swept.reminded += 1;
@@ -170,7 +188,7 @@ async fn free_slots<L: Ledger, E: Ecs, Q: Queue>(
     swept: &mut Swept,
 ) -> Result<(), PortError> {
     let waiting =
-        Filter { job: Some(job.clone()), waiting_for_slot: true, limit: 1, ..Filter::default() };
+        Filter { job: Some(job.clone()), line: Some(Line::Slot), limit: 1, ..Filter::default() };
     if backend.ledger.list(&waiting).await?.is_empty() {
         return Ok(());
     }

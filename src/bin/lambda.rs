@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -171,6 +172,7 @@ impl Settings {
             queue: SqsQueue::new(&aws, self.queues.clone()),
             namespace: self.namespace.clone(),
             timing: Timing::AWS,
+            brake: Arc::default(),
         }
     }
 }

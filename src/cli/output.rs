@@ -90,6 +90,7 @@ pub(super) fn paint(verdict: Verdict) -> String {
 pub(super) fn status(run: &Run) -> &'static str {
     match &run.state {
         State::Waiting { wait: Wait::Slot, .. } => "Waiting for a slot",
+        State::Waiting { wait: Wait::Turn, .. } => "Waiting for its turn",
         State::Waiting { .. } => "Waiting",
         State::Launching { .. } => "Launching",
         State::Started => "Started",

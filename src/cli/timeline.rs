@@ -40,6 +40,7 @@ pub(super) fn timeline(run: &Run) -> Vec<Moment> {
         let what = match wait {
             Wait::Event => "its first launch",
             Wait::Slot => "a slot of its job's limit",
+            Wait::Turn => "its turn: ECS takes no more launches for now",
             Wait::Launch | Wait::Doubt => "its next launch",
             Wait::Retry => "its next attempt",
         };

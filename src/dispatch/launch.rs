@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 
 use super::slot::{Admission, admit, still_full, turn_away};
+use super::turn::stand_in_line;
 use super::{Invocation, tell};
 use crate::backend::{Backend, PortError};
 use crate::ecs::{Ecs, RunTaskError};
@@ -12,7 +13,7 @@ use crate::jobs::{Job, Jobs, RunSpec, TaskRequest};
 use crate::ledger::{self, Ledger, LedgerError, Saved, Updated};
 use crate::policy;
 use crate::queue::Queue;
-use crate::run::{Applied, Fact, Ignored, Run, State, StopCause, apply};
+use crate::run::{Applied, Fact, Ignored, Line, Run, State, StopCause, apply};
 
 /// Begins a launch with a new token.
 pub(super) async fn launch_anew<L: Ledger, E: Ecs, Q: Queue>(
@@ -25,7 +26,11 @@ pub(super) async fn launch_anew<L: Ledger, E: Ecs, Q: Queue>(
         let reason = format!("there is no job `{}` in jobs.yaml any more", run.job);
         return tell(backend, run, Observed::Invalid, reason).await;
     };
-    if run.waits_for_slot()
+    let call = match run.line() {
+        Some(Line::Turn) => Call::Turn,
+        Some(Line::Slot) | None => Call::First,
+    };
+    if run.line() == Some(Line::Slot)
         && let Some(holders) = still_full(backend, job, &run).await?
     {
         return turn_away(backend, job, run, &holders, invocation.now).await;
@@ -36,7 +41,7 @@ pub(super) async fn launch_anew<L: Ledger, E: Ecs, Q: Queue>(
     };
     arm(backend, job, &mut run, request, invocation);
     match backend.ledger.save(&mut run).await? {
-        Saved::Done => launch(backend, job, run, Call::First, invocation).await,
+        Saved::Done => launch(backend, job, run, call, invocation).await,
         Saved::Outdated => left_to_others(backend, run).await,
     }
 }
@@ -111,8 +116,14 @@ async fn repeat_unused<L: Ledger, E: Ecs, Q: Queue>(
     mut run: Run,
     invocation: Invocation<'_>,
 ) -> Result<Run, PortError> {
-    let full = match jobs.get(run.job.as_str()) {
-        Some(job) => still_full(backend, job, &run).await?.is_some(),
+    let holders = match jobs.get(run.job.as_str()) {
+        Some(job) => still_full(backend, job, &run).await?,
+        None => None,
+    };
+    // It stands in no line, so sweep does not see that it waits: a slot whose holder is over, its
+    // own last attempt perhaps, is given back here.
+    let full = match holders {
+        Some(holders) => ledger::release_over(&backend.ledger, &holders).await? == 0,
         None => false,
     };
     if !full {
@@ -156,6 +167,8 @@ async fn tell_lost<L: Ledger, E: Ecs, Q: Queue>(
 pub(super) enum Call {
     /// The first.
     First,
+    /// The first, of a run whose turn it is.
+    Turn,
     /// One more: the first may have started a task.
     Again,
 }
@@ -174,7 +187,16 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
     };
     let Some(request) = run.request() else { return Ok(run) };
     let token = run.client_token(&backend.namespace);
-    match backend.ecs.run_task(request, &token).await {
+    let mut answer = backend.ecs.run_task(request, &token).await;
+    if matches!(answer, Err(RunTaskError::Throttled(_))) && call == Call::First {
+        let at = (invocation.clock)();
+        // The first to be throttled is not behind anybody yet: it asks once more.
+        if !backend.brake.holds(&run.job, at) {
+            backend.brake.pull(&run.job, at);
+            answer = backend.ecs.run_task(request, &token).await;
+        }
+    }
+    match answer {
         Ok(task) => adopt(backend, run, &task, invocation.now).await,
         Err(RunTaskError::Conflict(tasks)) if !tasks.is_empty() => {
             adopt(backend, run, &tasks[0], invocation.now).await
@@ -184,7 +206,10 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
             refuse(backend, run, &reason, (invocation.clock)()).await
         }
         // Nobody else ever held this token, so nothing can have been started with it.
-        Err(RunTaskError::Unsent(reason)) if call == Call::First => {
+        Err(RunTaskError::Throttled(answer)) if call != Call::Again => {
+            stand_in_line(backend, run, &answer, call == Call::Turn, invocation).await
+        }
+        Err(RunTaskError::Unsent(reason)) if call != Call::Again => {
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), reason, "launch unsent");
             refuse(backend, run, &reason, (invocation.clock)()).await
         }
@@ -197,8 +222,10 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
             tell(backend, run, Observed::Invalid, reason).await
         }
         Err(
-            error
-            @ (RunTaskError::Unsent(_) | RunTaskError::Unknown(_) | RunTaskError::Conflict(_)),
+            error @ (RunTaskError::Throttled(_)
+            | RunTaskError::Unsent(_)
+            | RunTaskError::Unknown(_)
+            | RunTaskError::Conflict(_)),
         ) => {
             // The claim stays: after the lease the same token is used again.
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), %error, "launch unknown");

@@ -12,7 +12,7 @@ use crate::identity::{Holder, RunId};
 use crate::jobs::{Concurrency, Job, WhenFull};
 use crate::ledger::{self, Filter, Ledger, LedgerError, Slot, Updated};
 use crate::queue::Queue;
-use crate::run::{Run, State, StopCause, Wait};
+use crate::run::{Line, Run, State, StopCause, Wait};
 use crate::stop;
 
 /// Whether a launch may go on.
@@ -41,7 +41,7 @@ pub(super) async fn admit<L: Ledger, E: Ecs, Q: Queue>(
     let updated = ledger::update_held(&backend.ledger, run, |stored| {
         let ours = stored.owner == owner && matches!(stored.state, State::Launching { .. });
         match (ours, call) {
-            (true, Call::First) => stored.wait_for_slot(invocation.now, due),
+            (true, Call::First | Call::Turn) => stored.wait_for_slot(invocation.now, due),
             // RunTask may have been called before the limit was there: look first.
             (true, Call::Again) => stored.wait(due, Wait::Doubt),
             (false, _) => {}
@@ -50,7 +50,7 @@ pub(super) async fn admit<L: Ledger, E: Ecs, Q: Queue>(
     })
     .await?;
     match updated {
-        Updated::Saved(run) if call == Call::First => {
+        Updated::Saved(run) if call != Call::Again => {
             let run = turn_away(backend, job, *run, &holders, invocation.now).await?;
             Ok(Admission::Denied(Box::new(run)))
         }
@@ -127,7 +127,7 @@ async fn replace<L: Ledger, E: Ecs, Q: Queue>(
 ) -> Result<Run, PortError> {
     let by = Some(run.id.to_string());
     let waiting =
-        Filter { job: Some(run.job.clone()), waiting_for_slot: true, ..Filter::default() };
+        Filter { job: Some(run.job.clone()), line: Some(Line::Slot), ..Filter::default() };
     for waiter in backend.ledger.list(&waiting).await? {
         if is_older(&waiter, &run) {
             stop::ask_to_stop(backend, &waiter.id, StopCause::Replaced, by.clone(), now).await?;

@@ -2,12 +2,14 @@
 //!
 //! RunTask is three questions: where the task lives (EC2), what it is (its task definition,
 //! registered once for each content), and the call itself. The SDK repeats a call up to three
-//! times with the same client token; what is left after that is for whoever launches to judge.
+//! times with the same client token, unless it is throttled; what is left after that is for whoever
+//! launches to judge.
 
 use std::sync::OnceLock;
 
 use aws_config::SdkConfig;
 use aws_sdk_ecs::Client;
+use aws_sdk_ecs::config::Config;
 use aws_sdk_ecs::config::http::HttpResponse;
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use jiff::Timestamp;
@@ -26,8 +28,10 @@ mod refusal;
 mod register;
 mod run_task;
 mod stop;
+mod tries;
 
 use definitions::Definitions;
+use tries::Tries;
 
 /// Tasks of one account and Region, on Fargate. Costs nothing until the first call.
 #[derive(Debug)]
@@ -110,8 +114,11 @@ impl Ecs for Fargate {
             None => None,
         };
         let definition = self.definition(request).await?;
+        let tries = Tries::default();
         let answer = run_task::call(self.client(), request, token, &definition, awsvpc)
             .map_err(|error| RunTaskError::Invalid(format!("RunTask cannot be written: {error}")))?
+            .customize()
+            .config_override(Config::builder().retry_classifier(tries.clone()))
             .send()
             .await;
         if answer.as_ref().is_err_and(refusal::is_about_the_revision) {
@@ -119,7 +126,7 @@ impl Ecs for Fargate {
         }
         match answer {
             Ok(answer) => run_task::task_of(&answer),
-            Err(error) => Err(refusal::of(&error, request)),
+            Err(error) => Err(refusal::of(&error, &tries, request)),
         }
     }
 

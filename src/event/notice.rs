@@ -15,6 +15,9 @@ pub struct Reminder {
     pub run: RunId,
     /// The attempt the sender saw; dispatch looks at the run itself.
     pub attempt: u32,
+    /// Whether it comes with its job's turn to call RunTask, which goes on from run to run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub turn: bool,
 }
 
 /// Tells record what happened to an attempt outside ECS.

@@ -630,7 +630,8 @@ fn no_message_quotes_what_a_value_held() {
     });
     let bodies = samples().into_keys().map(|name| sample(&name));
     let mut refused = 0;
-    for payload in bodies.chain([Reminder { run, attempt: 1 }.to_json(), observation]) {
+    for payload in bodies.chain([Reminder { run, attempt: 1, turn: false }.to_json(), observation])
+    {
         for pointer in pointers(&payload) {
             if named.iter().any(|name| pointer.ends_with(name)) {
                 continue;
@@ -674,9 +675,11 @@ fn a_message_stays_short_and_on_one_line_whatever_it_names() {
 #[test]
 fn what_longshore_sends_itself_it_reads() {
     let run: RunId = RUN.parse().unwrap();
-    let reminder = Reminder { run: run.clone(), attempt: 2 };
-    let sent = json!({ "longshore": "reminder", "run": RUN, "attempt": 2 });
+    let reminder = Reminder { run: run.clone(), attempt: 2, turn: true };
+    let sent = json!({ "longshore": "reminder", "run": RUN, "attempt": 2, "turn": true });
     assert_eq!(reminder.to_json(), sent);
+    let without = json!({ "longshore": "reminder", "run": RUN, "attempt": 2 });
+    assert_eq!(good(&without), Event::Reminder(Reminder { turn: false, ..reminder.clone() }));
     assert_eq!(good(&sent), Event::Reminder(reminder));
     for (observed, word) in [
         (Observed::Skipped, "skipped"),

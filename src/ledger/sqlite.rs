@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use super::database::Database;
 use super::{Claim, Filter, Ledger, LedgerError, Saved, Slot};
 use crate::identity::{Holder, JobName, RunId};
-use crate::run::Run;
+use crate::run::{Line, Run};
 
 /// The ledger in a SQLite file.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl Ledger for SqliteLedger {
                     run.created_at.as_microsecond(),
                     run.due.map(Timestamp::as_microsecond),
                     run.verdict().map(|verdict| verdict.as_str()),
-                    run.waits_for_slot(),
+                    run.line() == Some(Line::Slot),
                     body,
                 ],
             )?;
@@ -88,7 +88,7 @@ impl Ledger for SqliteLedger {
                     to_number(run.revision),
                     run.due.map(Timestamp::as_microsecond),
                     run.verdict().map(|verdict| verdict.as_str()),
-                    run.waits_for_slot(),
+                    run.line() == Some(Line::Slot),
                     body,
                     run.id.as_str(),
                     to_number(expected),
@@ -192,8 +192,11 @@ fn to_query(filter: &Filter) -> (String, Vec<Sql>) {
     if filter.open {
         sql.push_str(" AND verdict IS NULL");
     }
-    if filter.waiting_for_slot {
-        sql.push_str(" AND waits_for_slot");
+    match filter.line {
+        Some(Line::Slot) => sql.push_str(" AND waits_for_slot"),
+        // No column for it: nothing on one machine is throttled.
+        Some(Line::Turn) => sql.push_str(" AND json_extract(body, '$.state.wait') = 'turn'"),
+        None => {}
     }
     if !filter.verdicts.is_empty() {
         let marks = vec!["?"; filter.verdicts.len()].join(", ");

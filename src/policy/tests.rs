@@ -608,3 +608,19 @@ proptest! {
         prop_assert!(run.verdict().is_some(), "it never ends: {:?}", run);
     }
 }
+
+#[test]
+fn a_turn_goes_to_one_of_those_who_wait_and_two_turns_to_two() {
+    let waiting: Vec<Run> = (0..5).map(|index| Run { revision: index, ..run_named("x") }).collect();
+    let chooser = run_named("y");
+    let chosen = |count| -> Vec<u64> {
+        some_of(&waiting, count, &chooser).map(|run| run.revision).collect()
+    };
+    assert!(chosen(0).is_empty());
+    assert_eq!(chosen(2)[..1], chosen(1));
+    assert_ne!(chosen(2)[0], chosen(2)[1]);
+    let mut all = chosen(9);
+    all.sort_unstable();
+    assert_eq!(all, [0, 1, 2, 3, 4]);
+    assert_eq!(some_of(&[], 2, &chooser).count(), 0);
+}

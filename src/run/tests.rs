@@ -588,7 +588,7 @@ fn every_launch_of_an_attempt_has_a_token_of_its_own_and_asks_for_the_same() {
 fn waiting_for_a_slot_does_not_count_as_a_launch() {
     let mut run = armed();
     run.wait_for_slot(at(10), at(60));
-    assert!(run.waits_for_slot() && run.launch().is_none());
+    assert!(run.line() == Some(Line::Slot) && run.launch().is_none());
     assert_eq!(
         (&run.state, run.due),
         (&State::Waiting { until: at(10), wait: Wait::Slot }, Some(at(60)))

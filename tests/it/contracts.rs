@@ -13,7 +13,7 @@ use longshore::jobs::Policy;
 use longshore::ledger::database::Database;
 use longshore::ledger::sqlite::SqliteLedger;
 use longshore::ledger::{Claim, Filter, Ledger, Saved, Slot, Updated, update, update_held};
-use longshore::run::{Attempt, Run, State, Verdict, Wait};
+use longshore::run::{Attempt, Line, Run, State, Verdict, Wait};
 
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
@@ -173,17 +173,17 @@ async fn due_runs_come_oldest_first_and_ended_ones_never(ledger: &impl Ledger) {
 
 async fn lists_meet_every_condition_of_their_filter(ledger: &impl Ledger) {
     for (name, key, created, ended, waits) in [
-        ("a", "1", 10, Some(Verdict::Failed), false),
-        ("a", "2", 20, Some(Verdict::Succeeded), false),
-        ("a", "3", 30, None, true),
-        ("b", "1", 40, None, false),
+        ("a", "1", 10, Some(Verdict::Failed), None),
+        ("a", "2", 20, Some(Verdict::Succeeded), None),
+        ("a", "3", 30, None, Some(Wait::Slot)),
+        ("b", "1", 40, None, Some(Wait::Turn)),
     ] {
         let mut run = run(name, key, created);
         if let Some(verdict) = ended {
             run.state = State::Ended { verdict, at: at(99) };
         }
-        if waits {
-            run.state = State::Waiting { until: at(99), wait: Wait::Slot };
+        if let Some(wait) = waits {
+            run.state = State::Waiting { until: at(99), wait };
         }
         ledger.claim(&run).await.unwrap();
     }
@@ -195,7 +195,9 @@ async fn lists_meet_every_condition_of_their_filter(ledger: &impl Ledger) {
         (Filter { oldest_first: true, ..all() }, vec![10, 20, 30, 40]),
         (of_a(), vec![30, 20, 10]),
         (Filter { open: true, ..of_a() }, vec![30]),
-        (Filter { waiting_for_slot: true, ..all() }, vec![30]),
+        (Filter { line: Some(Line::Slot), ..all() }, vec![30]),
+        (Filter { line: Some(Line::Turn), ..all() }, vec![40]),
+        (Filter { line: Some(Line::Turn), ..of_a() }, vec![]),
         (Filter { verdicts: vec![Verdict::Failed, Verdict::Lost], ..all() }, vec![10]),
         (Filter { since: Some(at(20)), ..all() }, vec![40, 30, 20]),
         (Filter { id_prefix: Some("b-".to_owned()), ..all() }, vec![40]),
@@ -305,7 +307,7 @@ async fn whoever_waits_longest_is_found_until_it_goes_on(ledger: &impl Ledger) {
     }
     let longest = Filter {
         job: Some(job("a")),
-        waiting_for_slot: true,
+        line: Some(Line::Slot),
         oldest_first: true,
         limit: 1,
         ..Filter::default()

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panic")]
 
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
@@ -49,6 +50,7 @@ impl Account {
             queue: SqsQueue::new(&config, Sqs::fresh().await.queues().clone()),
             namespace: Namespace::default(),
             timing: Timing::AWS,
+            brake: Arc::default(),
         };
         Self { backend, jobs, proxy, client, table, start: Timestamp::now() }
     }

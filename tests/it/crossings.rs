@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use jiff::{SignedDuration, Timestamp};
 use longshore::backend::Backend;
+use longshore::cause::Kind;
 use longshore::dispatch::{Invocation, dispatch};
 use longshore::ecs::{Described, Ecs, EcsError, RunTaskError};
 use longshore::event::{Container, Event, LastStatus, StopCode, TaskState, read_body};
@@ -23,7 +24,7 @@ use longshore::policy::Timing;
 use longshore::queue::QueueName;
 use longshore::queue::local::LocalQueue;
 use longshore::record::record;
-use longshore::run::{Run, State, StopCause, Verdict, Wait};
+use longshore::run::{Line, Run, State, StopCause, Verdict, Wait};
 use longshore::stop::ask_to_stop;
 use longshore::sweep::sweep;
 use tempfile::TempDir;
@@ -113,6 +114,7 @@ pub(crate) fn backend_in<E>(folder: &Path, ecs: E) -> Backend<SqliteLedger, E, L
         queue: LocalQueue::new(database),
         namespace: Namespace::default(),
         timing: Timing::AWS,
+        brake: Arc::default(),
     }
 }
 
@@ -121,6 +123,8 @@ pub(crate) fn backend_in<E>(folder: &Path, ecs: E) -> Backend<SqliteLedger, E, L
 pub(crate) struct Tasks {
     tasks: Arc<Mutex<Vec<(ClientToken, TaskState)>>>,
     answer: Arc<Mutex<Answer>>,
+    /// How many of the next calls are throttled.
+    throttles: Arc<Mutex<u32>>,
     before_run_task: Hook,
     before_described: Hook,
     stopped: Arc<Mutex<Vec<String>>>,
@@ -156,6 +160,12 @@ impl Ecs for Tasks {
         token: &ClientToken,
     ) -> Result<String, RunTaskError> {
         fire(&self.before_run_task);
+        let mut throttles = self.throttles.lock().unwrap();
+        if *throttles > 0 {
+            *throttles -= 1;
+            return Err(RunTaskError::Throttled("Rate exceeded".to_owned()));
+        }
+        drop(throttles);
         let answer = std::mem::take(&mut *self.answer.lock().unwrap());
         match answer {
             Answer::Invalid => return Err(RunTaskError::Invalid("no permission".to_owned())),
@@ -251,7 +261,7 @@ impl World {
         let Backend { ledger: inner, ecs, queue, namespace, .. } =
             backend_in(folder.path(), Tasks::default());
         let ledger = Hooked { inner, before_acquire: Moment::default() };
-        let backend = Backend { ledger, ecs, queue, namespace, timing };
+        let backend = Backend { ledger, ecs, queue, namespace, timing, brake: Arc::default() };
         let start = Timestamp::now();
         Self { backend, jobs: jobs(settings), start, _folder: Arc::new(folder) }
     }
@@ -406,6 +416,67 @@ fn a_second_call_that_was_not_sent_keeps_the_token_of_the_first() {
     assert!(matches!(world.run("1").state, State::Launching { .. }), "{:?}", world.run("1").state);
     world.arrive("1", 200).unwrap();
     assert_eq!((world.run("1").state, world.tasks()), (State::Started, 1));
+}
+
+#[test]
+fn a_run_that_is_throttled_for_hours_is_launched_at_last_and_never_lost() {
+    let world = World::new("", Timing::AWS);
+    *world.backend.ecs.throttles.lock().unwrap() = 100;
+    for hour in 0..10 {
+        world.arrive("1", hour * 3_600).unwrap();
+        let run = world.run("1");
+        assert_eq!((run.line(), run.launch(), world.tasks()), (Some(Line::Turn), None, 0));
+        let cause = run.cause().unwrap();
+        assert_eq!(cause.kind, Kind::Throttled);
+    }
+    *world.backend.ecs.throttles.lock().unwrap() = 0;
+    world.deliver(40_000);
+    assert_eq!((world.run("1").state, world.tasks()), (State::Started, 1));
+}
+
+#[test]
+fn the_first_to_be_throttled_asks_once_more() {
+    let world = World::new("", Timing::AWS);
+    *world.backend.ecs.throttles.lock().unwrap() = 1;
+    world.arrive("1", 0).unwrap();
+    assert_eq!((world.run("1").state, world.tasks()), (State::Started, 1));
+}
+
+#[test]
+fn one_turn_goes_through_the_whole_line() {
+    let world = World::new("", Timing::AWS);
+    *world.backend.ecs.throttles.lock().unwrap() = 2;
+    let keys = ["1", "2", "3", "4"];
+    for key in keys {
+        // It was a moment ago that the first was throttled: the others do not even ask.
+        world.arrive(key, 0).unwrap();
+        assert_eq!((world.run(key).line(), world.tasks()), (Some(Line::Turn), 0));
+    }
+    world.deliver(5);
+    assert_eq!(world.tasks(), 4);
+    assert!(keys.iter().all(|key| world.run(key).state == State::Started));
+}
+
+#[test]
+fn a_run_in_doubt_is_given_the_slot_that_its_own_last_attempt_left() {
+    let retry = "    concurrency: { limit: 1, whenFull: wait }\n    retry: { attempts: 2, on: \
+                 [anyExitCode], backoff: { delay: 30s, factor: 1, max: 30s } }\n";
+    let world = World::new(retry, Timing::AWS);
+    world.arrive("1", 0).unwrap();
+    world.task_tells("1", Some(75), 60);
+    // An invocation that stalled takes the slot of the attempt that is over, and dies.
+    let ledger = &world.backend.ledger;
+    now(ledger.acquire(&world.run("1").holder(1), 1)).unwrap();
+    // Another claims the launch of the next attempt and dies; who takes over finds no slot.
+    *world.backend.ecs.answer.lock().unwrap() = Answer::Lost;
+    *world.backend.ledger.before_acquire.deadly.lock().unwrap() = true;
+    drop(world.arrive("1", 120));
+    world.arrive("1", 300).unwrap();
+    assert!(matches!(world.run("1").state, State::Waiting { wait: Wait::Doubt, .. }));
+    for seconds in [500, 700] {
+        world.arrive("1", seconds).unwrap();
+    }
+    assert_eq!((world.run("1").state, world.tasks()), (State::Started, 2));
 }
 
 #[test]

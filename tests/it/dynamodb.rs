@@ -15,7 +15,7 @@ use longshore::identity::RunId;
 use longshore::ledger::dynamodb::DynamoLedger;
 use longshore::ledger::sqlite::SqliteLedger;
 use longshore::ledger::{Claim, Filter, Ledger, LedgerError, Saved, Slot};
-use longshore::run::{Run, State, Verdict, Wait};
+use longshore::run::{Line, Run, State, Verdict, Wait};
 use proptest::prelude::*;
 
 use crate::contracts::{at, block_on, database, job, run};
@@ -336,9 +336,9 @@ async fn lists_read_no_more_than_they_must() {
     let of_a = || Filter { job: Some(job("a")), ..all() };
     check(Filter { id_prefix: Some(whole.clone()), ..all() }, 1, &["GetItem"]).await;
     check(Filter { id_prefix: Some("%".to_owned()), ..all() }, 0, &[]).await;
-    let first = ["Query", "Query", "BatchGetItem"];
+    let first = ["Query", "Query", "Query", "BatchGetItem"];
     check(Filter { limit: 20, ..of_a() }, 20, &first).await;
-    let waiting = Filter { waiting_for_slot: true, limit: 1, ..of_a() };
+    let waiting = Filter { line: Some(Line::Slot), limit: 1, ..of_a() };
     check(waiting, 0, &["Query"]).await;
     let failed = Filter { verdicts: vec![Verdict::Failed], limit: 5, ..of_a() };
     check(failed, 0, &["Query", "BatchGetItem"]).await;
@@ -355,6 +355,7 @@ fn any_run() -> impl Strategy<Value = Run> {
     let state = prop_oneof![
         Just(State::Waiting { until: at(99), wait: Wait::Event }),
         Just(State::Waiting { until: at(99), wait: Wait::Slot }),
+        Just(State::Waiting { until: at(99), wait: Wait::Turn }),
         Just(State::Started),
         Just(State::Ended { verdict: Verdict::Succeeded, at: at(99) }),
         Just(State::Ended { verdict: Verdict::Failed, at: at(99) }),
@@ -373,15 +374,16 @@ fn any_filter() -> impl Strategy<Value = (Filter, Option<(prop::sample::Index, u
     let verdicts = prop::sample::subsequence(vec![Verdict::Succeeded, Verdict::Failed], 0..=2);
     let name = prop::option::of(prop::sample::select(vec!["a", "a-b", "b"]));
     let prefix = prop::option::weighted(0.3, (any::<prop::sample::Index>(), 0..25usize));
-    let flags = (prop::bool::weighted(0.3), prop::bool::weighted(0.3), any::<bool>());
+    let lines = prop::sample::select(vec![Line::Slot, Line::Turn]);
+    let flags = (prop::bool::weighted(0.3), prop::option::weighted(0.3, lines), any::<bool>());
     let numbers = (prop::option::weighted(0.3, 0..6i64), 0..5usize);
     (name, verdicts, flags, numbers, prefix).prop_map(
-        |(name, verdicts, (open, waiting_for_slot, oldest_first), (since, limit), prefix)| {
+        |(name, verdicts, (open, line, oldest_first), (since, limit), prefix)| {
             let filter = Filter {
                 job: name.map(job),
                 id_prefix: None,
                 open,
-                waiting_for_slot,
+                line,
                 verdicts,
                 since: since.map(at),
                 oldest_first,

@@ -152,6 +152,7 @@ fn outcome(result: Result<String, RunTaskError>) -> (&'static str, String) {
         Err(RunTaskError::Conflict(tasks)) => ("conflict", tasks.join(" ")),
         Err(RunTaskError::Invalid(text)) => ("invalid", text),
         Err(RunTaskError::Unknown(text)) => ("unknown", text),
+        Err(RunTaskError::Throttled(text)) => ("throttled", text),
     }
 }
 
@@ -196,10 +197,11 @@ async fn every_answer_of_run_task_says_what_to_do_next() {
         ),
         (Answer::Json(503, json!({ "message": "busy" })), "unknown", ""),
         (Answer::Json(403, json!("a proxy's page")), "unknown", ""),
-        (e("ThrottlingException", "Rate exceeded"), "unknown", "Rate exceeded"),
+        (e("ThrottlingException", "Rate exceeded"), "throttled", "Rate exceeded"),
+        (e("TooManyRequestsException", "later"), "throttled", "later"),
         (
             e("InvalidParameterException", "EC2 said Throttling: Rate exceeded"),
-            "unknown",
+            "throttled",
             "Throttling",
         ),
         (e("ExpiredTokenException", "expired"), "unknown", "expired"),

@@ -29,7 +29,7 @@ impl Ends for LocalQueue {
 }
 
 pub(crate) fn reminder() -> Message {
-    Message::Reminder(Reminder { run: run("a", "1", 0).id, attempt: 1 })
+    Message::Reminder(Reminder { run: run("a", "1", 0).id, attempt: 1, turn: false })
 }
 
 pub(crate) fn observation() -> Message {

@@ -113,7 +113,7 @@ impl World {
         self.account.launches += 1;
         let now = self.now;
         if self.pace.as_mut().is_some_and(|pace| !pace.admits(now)) {
-            return Err(RunTaskError::Unknown("ThrottlingException: Rate exceeded".to_owned()));
+            return Err(RunTaskError::Throttled("ThrottlingException: Rate exceeded".to_owned()));
         }
         let mut token = token.to_owned();
         if self.without == Some(Guard::Token) {
@@ -130,7 +130,7 @@ impl World {
             self.note(|| format!("  RunTask answers with {arn} again"));
             return Ok(arn);
         }
-        match self.fault("answer", [15, 40, 6, 10, 6]) {
+        match self.fault("answer", [15, 40, 6, 10, 6, 30]) {
             1 => Err(RunTaskError::Refused("RESOURCE:CPU: a refusal".to_owned())),
             // It says no and does it.
             2 => {
@@ -143,6 +143,7 @@ impl World {
                 self.start(key, request);
                 Err(RunTaskError::Conflict(Vec::new()))
             }
+            6 => Err(RunTaskError::Throttled("ThrottlingException: Rate exceeded".to_owned())),
             _ => Ok(self.start(key, request)),
         }
     }

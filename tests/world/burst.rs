@@ -7,6 +7,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use longshore::queue::QueueName;
 
+use crate::account::Task;
 use crate::scene::{self, Arrival, Scene, beginning, secs};
 use crate::simulation;
 use crate::world::{What, World};
@@ -16,8 +17,10 @@ use crate::world::{What, World};
 const LAUNCHES: (f64, f64) = (100.0, 20.0);
 /// RunTask calls for Fargate at once, and each second.
 const CALLS: (f64, f64) = (20.0, 20.0);
-/// Messages that dispatch works on at a time: ten functions with ten each, as template.yaml says.
-const AT_WORK_MAX: usize = 100;
+/// Functions that dispatch at a time, as template.yaml says.
+pub(crate) const PROCESSES: usize = 10;
+/// Messages that they work on at a time, ten each.
+const AT_WORK_MAX: usize = 10 * PROCESSES;
 
 /// What a burst is done with.
 pub(crate) struct Pace {
@@ -103,19 +106,21 @@ pub(crate) struct Report {
     pub(crate) dead_letters: usize,
     pub(crate) writes_for_each_run: f64,
     pub(crate) throttled: u64,
-    /// From the event of another job to its task, the median and the longest.
-    pub(crate) others_start: (SignedDuration, SignedDuration),
+    /// From the event of another job to RunTask's answer, the median and the longest.
+    pub(crate) others_launch: (SignedDuration, SignedDuration),
+    /// From the event of another job to its running container, at the longest.
+    pub(crate) others_run: SignedDuration,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let secs = |duration: SignedDuration| duration.as_secs_f64();
-        let (median, longest) = self.others_start;
+        let (median, longest) = self.others_launch;
         write!(
             f,
             "{} runs drained in {:.0} s, {:.0} % of what the account allows; {} throttled, {:.1} \
              writes for each run, {} receives of a message at most, {} dead letters; other jobs \
-             start after {:.1} s, {:.1} s at worst",
+             are launched after {:.2} s, {:.2} s at worst, and run after {:.1} s at worst",
             self.runs,
             secs(self.drained_in),
             self.of_the_account * 100.0,
@@ -125,6 +130,7 @@ impl fmt::Display for Report {
             self.dead_letters,
             secs(median),
             secs(longest),
+            secs(self.others_run),
         )
     }
 }
@@ -144,20 +150,19 @@ pub(crate) fn run(objects: usize) -> Report {
 
 fn report(world: &World, start: Timestamp) -> Report {
     assert_eq!(world.broken, Vec::<String>::new());
-    let started: BTreeMap<&str, Timestamp> = world
-        .account
-        .tasks
-        .iter()
-        .map(|task| (task.whose.run.as_str(), task.created_at()))
-        .collect();
-    let mut others: Vec<SignedDuration> = Vec::new();
+    let tasks: BTreeMap<&str, &Task> =
+        world.account.tasks.iter().map(|task| (task.whose.run.as_str(), task)).collect();
+    let (mut others, mut others_run) = (Vec::new(), SignedDuration::ZERO);
     let mut last = start;
     for run in world.store.runs.values() {
-        let at = started[run.id.as_str()];
+        let task = tasks[run.id.as_str()];
         if run.job.as_str() == "plain" {
-            last = last.max(at);
+            last = last.max(task.created_at());
         } else {
-            others.push(at.duration_since(run.happened_at.unwrap_or(start)));
+            let since_event = |at: Timestamp| at.duration_since(run.happened_at.unwrap_or(start));
+            others.push(since_event(task.created_at()));
+            let running = task.state().started_at.expect("it ran");
+            others_run = others_run.max(since_event(running));
         }
     }
     others.sort_unstable();
@@ -173,7 +178,8 @@ fn report(world: &World, start: Timestamp) -> Report {
         dead_letters: world.mail.dead.len(),
         writes_for_each_run: f64::from(world.store.writes.values().sum::<u32>()) / count(runs),
         throttled: world.pace.as_ref().map_or(0, |pace| pace.throttled),
-        others_start: (others[others.len() / 2], others[others.len() - 1]),
+        others_launch: (others[others.len() / 2], others[others.len() - 1]),
+        others_run,
     }
 }
 

@@ -131,15 +131,19 @@ fn every_few_deviations_of_a_small_world_do_no_harm() {
 }
 
 #[test]
-fn a_burst_loses_nothing_and_is_not_throttled_for_ever() {
+fn a_burst_loses_nothing_uses_what_the_account_allows_and_lets_other_jobs_by() {
     let objects = usize::try_from(setting("OBJECTS", 1_000)).expect("a number");
-    println!("quiet: {}", burst::run(0));
+    let quiet = burst::run(0);
+    println!("quiet: {quiet}");
     let report = burst::run(objects);
     println!("{objects} objects at once: {report}");
     assert_eq!((report.runs, report.dead_letters, report.receives_max), (objects + 20, 0, 1));
-    assert!(report.writes_for_each_run < 9.0, "{report}");
-    // Runs that were throttled together do not come back together: that took ten times as long.
-    assert!(report.of_the_account > 0.2, "{report}");
+    assert!(report.writes_for_each_run < 6.0, "{report}");
+    // A thousand are over before the account's reserve and the first crowd weigh little.
+    let expected = if objects >= 10_000 { 0.95 } else { 0.8 };
+    assert!(report.of_the_account >= expected, "{report}");
+    assert!(report.others_launch.0 <= quiet.others_launch.0 * 2, "{report}");
+    assert!(report.others_run <= quiet.others_run * 2, "{report}");
 }
 
 /// Seeds in which the absence of a guard must be noticed.

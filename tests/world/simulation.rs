@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use jiff::{SignedDuration, Timestamp};
-use longshore::backend::Backend;
+use longshore::backend::{Backend, Brake};
 use longshore::dispatch::Invocation;
 use longshore::event::Event;
 use longshore::function::{NotHandled, hand_over};
@@ -17,6 +17,7 @@ use longshore::queue::QueueName;
 use longshore::run::StopCause;
 use longshore::{stop, sweep};
 
+use crate::burst;
 use crate::guard::Guard;
 use crate::mail::VISIBILITY;
 use crate::ports::{Port, Shared, lock};
@@ -56,6 +57,8 @@ pub(crate) struct Simulation {
     begun: u32,
     sweeping: bool,
     by_wire: bool,
+    /// Of each process that runs functions.
+    brakes: Vec<Arc<Brake>>,
 }
 
 /// Runs the history of a tape to its end.
@@ -75,12 +78,14 @@ pub(crate) fn run_burst(scene: Scene) -> World {
 
 fn run_to_end(world: World, by_wire: bool) -> World {
     let settled_at = world.scene.calm_from + SETTLED_AFTER;
+    let processes = if world.pace.is_some() { burst::PROCESSES } else { 1 };
     let mut simulation = Simulation {
         world: Arc::new(Mutex::new(world)),
         working: BTreeMap::new(),
         begun: 0,
         sweeping: false,
         by_wire,
+        brakes: (0..processes).map(|_| Arc::default()).collect(),
     };
     let mut steps = 0;
     let mut settled = false;
@@ -238,6 +243,7 @@ impl Simulation {
             queue: port,
             namespace: NAMESPACE.clone(),
             timing,
+            brake: Arc::clone(&self.brakes[number as usize % self.brakes.len()]),
         };
         (backend, number.to_string())
     }

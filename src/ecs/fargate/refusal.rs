@@ -7,13 +7,18 @@ use aws_sdk_ecs::config::http::HttpResponse;
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecs::operation::run_task::RunTaskError as SdkRunTaskError;
 
+use super::tries::Tries;
 use crate::aws::failure::{Failure, FailureKind};
 use crate::ecs::RunTaskError;
 use crate::jobs::{TaskRequest, TaskSource};
 
+/// What ECS says of a quota that is used up.
+const QUOTA: &str = "reached the limit on the number of";
+
 /// What the launch of `request` should do about `error`.
 pub(super) fn of(
     error: &SdkError<SdkRunTaskError, HttpResponse>,
+    tries: &Tries,
     request: &TaskRequest,
 ) -> RunTaskError {
     if let Some(SdkRunTaskError::ConflictException(conflict)) = error.as_service_error() {
@@ -26,11 +31,11 @@ pub(super) fn of(
         FailureKind::Unsent => RunTaskError::Unsent(failure.to_string()),
         FailureKind::Unanswered => RunTaskError::Unknown(failure.to_string()),
         // Tasks end, and quotas are raised: that is a matter of waiting, whatever code it has.
-        _ if has("reached the limit on the number of") => {
-            RunTaskError::Refused(failure.to_string())
+        _ if has(QUOTA) => RunTaskError::Refused(failure.to_string()),
+        _ if error.as_service_error().is_some_and(is_throttled) && !tries.one_is_in_doubt() => {
+            RunTaskError::Throttled(failure.to_string())
         }
         FailureKind::Unavailable => RunTaskError::Unknown(failure.to_string()),
-        // EC2's throttling, passed on under another name.
         _ if has("throttling") => RunTaskError::Unknown(failure.to_string()),
         _ if failure.code == "ClientException" && has("provisioning") => {
             RunTaskError::Refused(failure.to_string())
@@ -44,6 +49,16 @@ pub(super) fn of(
             RunTaskError::Invalid(format!("ECS refuses the task: {failure}; {remedy}"))
         }
     }
+}
+
+/// Whether ECS had no time for the call, or EC2 none for what ECS asked of it: that is passed on
+/// under another name.
+pub(super) fn is_throttled(answer: &SdkRunTaskError) -> bool {
+    let code = answer.code().unwrap_or_default();
+    let text = normal(answer.message().unwrap_or_default());
+    let by_code = code.contains("Throttl")
+        || ["TooManyRequestsException", "RequestLimitExceeded", "SlowDown"].contains(&code);
+    by_code && !text.contains(QUOTA) || text.contains("throttling")
 }
 
 /// Whether the revision is what ECS did not find: somebody deregistered it.

@@ -7,7 +7,7 @@
 //! | `rv` | its revision, which a save compares |
 //! | `wn` | the name of the write that left it so |
 //! | `ds` `du` | until it ends: one of 16 shards, and its alarm time in ms; index `due` |
-//! | `jb` `ct` | `W#<job>` while it waits for a slot, else `J#<job>`; claimed at, in µs; index `job` |
+//! | `jb` `ct` | `W#<job>` while it waits for a slot, `T#<job>` for its turn, else `J#<job>`; claimed at, in µs; index `job` |
 //! | `vd` | once it has ended: its verdict, for whoever looks at the table |
 //! | `ttl` | once it has ended: when DynamoDB forgets it, in s |
 //!
@@ -19,9 +19,9 @@
 //! console. Nor are the policy's defaults left out: a run keeps its limits when a later longshore
 //! has others.
 //!
-//! Waiting runs have a partition of their own because whoever gives a slot back asks for the one
-//! that waits longest: without it, that is a search through all the job ever ran. It costs two
-//! writes of a key when a run begins to wait and two when it goes on, and a list by job reads two
+//! Runs in a line have a partition of their own because whoever gives a slot or a turn back asks for
+//! those that wait longest: without it, that is a search through all the job ever ran. It costs two
+//! writes of a key when a run begins to wait and two when it goes on, and a list by job reads three
 //! partitions; a third index would cost half of that and one more index on every table, and the
 //! index `due` would give waiting runs among all open ones, in another order.
 
@@ -36,7 +36,7 @@ use uuid::Uuid;
 use super::Texts;
 use crate::identity::{JobName, RunId};
 use crate::ledger::LedgerError;
-use crate::run::{Run, State};
+use crate::run::{Line, Run, State};
 
 /// An item, or the key of one.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -65,13 +65,16 @@ pub(super) fn slots_key(job: &str) -> String {
     format!("S#{job}")
 }
 
-/// The partition of the index `job` that holds the job's runs which wait for a slot.
-pub(super) fn waiting(job: &JobName) -> String {
-    format!("W#{job}")
+/// The partition of the index `job` that holds the job's runs which stand in a line.
+pub(super) fn in_line(line: Line, job: &JobName) -> String {
+    match line {
+        Line::Slot => format!("W#{job}"),
+        Line::Turn => format!("T#{job}"),
+    }
 }
 
 /// The partition of the index `job` that holds the job's other runs.
-pub(super) fn not_waiting(job: &JobName) -> String {
+pub(super) fn in_no_line(job: &JobName) -> String {
     format!("J#{job}")
 }
 
@@ -140,7 +143,10 @@ fn attributes(
     run: &Run,
     write_name: &str,
 ) -> Result<HashMap<&'static str, AttributeValue>, LedgerError> {
-    let partition = if run.waits_for_slot() { waiting(&run.job) } else { not_waiting(&run.job) };
+    let partition = match run.line() {
+        Some(line) => in_line(line, &run.job),
+        None => in_no_line(&run.job),
+    };
     let mut attributes = HashMap::from([
         ("b", text(to_json(run)?)),
         ("rv", number(run.revision)),

@@ -10,7 +10,7 @@ use super::merge::Merge;
 use super::table::{BATCH_MAX, Index, Partition, Table};
 use crate::identity::{JobName, RunId};
 use crate::ledger::{Filter, LedgerError};
-use crate::run::Run;
+use crate::run::{Line, Run};
 
 /// Runs whose alarm time has come, the oldest first.
 pub(super) async fn due(
@@ -57,7 +57,7 @@ pub(super) async fn list(
         of_job && filter.id_prefix.as_ref().is_none_or(|prefix| id.as_str().starts_with(prefix))
     };
     // Few runs are open, whatever a job has behind it; those that wait have a place of their own.
-    let by_alarm = filter.open && !filter.waiting_for_slot;
+    let by_alarm = filter.open && filter.line.is_none();
     let mut merge = match by_alarm {
         true => Merge::new(table, true, due_partitions(None, None)),
         false => Merge::new(table, filter.oldest_first, job_partitions(&jobs, filter)),
@@ -126,12 +126,15 @@ fn due_partitions(bound: Option<i64>, page: Option<usize>) -> impl Iterator<Item
 
 fn job_partitions(jobs: &BTreeSet<JobName>, filter: &Filter) -> Vec<Partition> {
     let mut hashes: Vec<String> = Vec::new();
+    let is_wanted = |line: &Line| filter.line.is_none_or(|wanted| wanted == *line);
     // Who waits has no verdict.
-    if filter.verdicts.is_empty() {
-        hashes.extend(jobs.iter().map(item::waiting));
+    for line in [Line::Slot, Line::Turn].into_iter().filter(is_wanted) {
+        if filter.verdicts.is_empty() {
+            hashes.extend(jobs.iter().map(|job| item::in_line(line, job)));
+        }
     }
-    if !filter.waiting_for_slot {
-        hashes.extend(jobs.iter().map(item::not_waiting));
+    if filter.line.is_none() {
+        hashes.extend(jobs.iter().map(item::in_no_line));
     }
     let partition = |hash| Partition {
         index: Index::Job,

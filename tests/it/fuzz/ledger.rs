@@ -86,7 +86,7 @@ fn write(folder: &Path) -> Vec<Vec<String>> {
             block_on(queue.emit(&Outcome::of(&one).unwrap())).unwrap();
             states.push(contents(&file));
         }
-        let reminder = longshore::event::Reminder { run: one.id.clone(), attempt: 1 };
+        let reminder = longshore::event::Reminder { run: one.id.clone(), attempt: 1, turn: false };
         block_on(queue.send(&Message::Reminder(reminder), SignedDuration::ZERO)).unwrap();
         states.push(contents(&file));
     }
