@@ -60,6 +60,10 @@ pub struct Subnet {
     /// Whether its resolver makes IPv6 addresses of IPv4 ones, for a NAT gateway to take back.
     #[serde(default)]
     pub dns64: bool,
+    /// Whether it is another account's, which shares it: NAT gateways and endpoints beside it are
+    /// seen by that account alone.
+    #[serde(default)]
+    pub shared: bool,
 }
 
 /// A route table.
@@ -144,6 +148,9 @@ pub struct Endpoint {
     /// Whether the service's own name leads to it.
     #[serde(default)]
     pub private_dns: bool,
+    /// Whether it answers to IPv6 as well.
+    #[serde(default)]
+    pub v6: bool,
     /// The subnets that an interface endpoint has a network interface in.
     #[serde(default)]
     pub subnets: Vec<String>,

@@ -362,8 +362,13 @@ fn sources() -> Vec<Refusal> {
             |e, p| refuse(&mut e.network.subnets, p),
             [vec![Subnets, FreeAddresses, Zones], way.clone()].concat(),
         ),
-        ("ec2:DescribeRouteTables", |e, p| refuse(&mut e.network.route_tables, p), way.clone()),
-        ("ec2:DescribeNatGateways", |e, p| refuse(&mut e.network.nat_gateways, p), way.clone()),
+        ("ec2:DescribeRouteTables", |e, p| refuse(&mut e.network.route_tables, p), vec![Route]),
+        ("ec2:DescribeNatGateways", |e, p| refuse(&mut e.network.nat_gateways, p), vec![Route]),
+        (
+            "ec2:DescribeVpcEndpoints",
+            |e, p| refuse(&mut e.network.endpoints, p),
+            vec![Endpoint, SecurityGroup, NetworkAcl],
+        ),
         (
             "ec2:DescribeSecurityGroups",
             |e, p| refuse(&mut e.network.security_groups, p),
@@ -516,4 +521,37 @@ fn a_key_of_the_account_asks_for_a_way_to_kms_without_failing_for_it() {
         with(&evidence, Status::Warn).into_iter().filter(|f| f.subject.contains("kms")).collect();
     assert_eq!(warned.len(), 1, "{warned:?}");
     assert!(diagnose(&evidence).is_good());
+}
+
+#[test]
+fn where_the_way_may_not_be_seen_the_rest_of_it_is_told_all_the_same() {
+    for refuse in [
+        |e: &mut Evidence| e.network.nat_gateways = refused("ec2:DescribeNatGateways"),
+        |e: &mut Evidence| e.network.route_tables = refused("ec2:DescribeRouteTables"),
+    ] {
+        let mut evidence = healthy();
+        refuse(&mut evidence);
+        let fine: BTreeSet<Check> = with(&evidence, Status::Ok).iter().map(|f| f.check).collect();
+        for check in [Check::VpcDns, Check::SecurityGroup, Check::NetworkAcl] {
+            assert!(fine.contains(&check), "{check}: {fine:?}");
+        }
+        // The NAT gateway's own subnet was not passed.
+        let told = with(&evidence, Status::Ok);
+        assert!(told.iter().any(|f| f.evidence.ends_with("as far as their way is known")));
+    }
+}
+
+fn refused<T>(permission: &str) -> Source<T> {
+    Source::Refused { permission: permission.to_owned() }
+}
+
+#[test]
+fn what_an_unseen_endpoint_may_stand_in_for_is_told_and_does_not_fail() {
+    let mut evidence = with_network("nat", "nat nat-1 in=edge state=failed");
+    evidence.network.endpoints = refused("ec2:DescribeVpcEndpoints");
+    assert!(diagnose(&evidence).is_good(), "{:#?}", with(&evidence, Status::Fail));
+    let skipped = with(&evidence, Status::Skipped);
+    let told = skipped.iter().find(|f| f.subject == "report: ecr.api").unwrap();
+    insta::assert_snapshot!(told.evidence, @"nat-1 is failed, not available; from app; this is not certain: not allowed to look: ec2:DescribeVpcEndpoints is missing");
+    assert_eq!(told.remedy.as_deref(), Some("allow ec2:DescribeVpcEndpoints to whoever asks"));
 }

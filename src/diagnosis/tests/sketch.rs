@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! vpc 10.0.0.0/16 dns=off hostnames=off resolver=custom
-//! subnet app a 10.0.1.0/24 dns64            name, zone, blocks
+//! subnet app a 10.0.1.0/24 dns64 shared     name, zone, blocks
 //! table rtb-app for=app 0.0.0.0/0=nat-1     `main`, routes; `=nat-1!` is a blackhole
 //! gateway igw-1 detached                    or eigw-1
 //! nat nat-1 in=edge state=failed private addressless
-//! endpoint vpce-api ecr.api in=app group=sg-ep dns=off state=pending policy=own
+//! endpoint vpce-api ecr.api in=app group=sg-ep dns=off state=pending policy=own v6
 //! endpoint vpce-s3 s3                       without `in`, a gateway endpoint
 //! group sg-task out=443:0.0.0.0/0,53:sg-x in=443:pl-1
 //! acl acl-1 for=app out:100:allow:443:0.0.0.0/0 in:90:deny:1024-2048:0.0.0.0/0
@@ -140,6 +140,7 @@ impl Sketch {
                     free_addresses: line.text("free", "200").parse().unwrap(),
                     available: true,
                     dns64: line.has("dns64"),
+                    shared: line.has("shared"),
                 };
                 put(&mut world.subnets, |subnet| &subnet.id, subnet);
             }
@@ -297,6 +298,7 @@ fn endpoint(line: &Line<'_>) -> Endpoint {
         kind,
         state: line.text("state", "available"),
         private_dns: kind == EndpointKind::Interface && !line.is_off("dns"),
+        v6: line.has("v6"),
         subnets: line.list("in"),
         groups: line.list("group"),
         route_tables: Vec::new(),
