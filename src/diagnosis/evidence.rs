@@ -2,7 +2,6 @@
 //! to the same findings without any access to the account.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -58,15 +57,12 @@ pub struct Evidence {
     /// Buckets, rules and schedules: `bucket/NAME`, `rule/NAME`, `schedule/NAME`.
     #[serde(default)]
     pub triggers: BTreeMap<String, Source<Option<Trigger>>>,
-    /// Whether the events queue lets in what rules and schedules send.
+    /// Whether the events queue lets in what rules send; `None` where there is none.
     #[serde(default)]
-    pub queue_admits: Source<bool>,
+    pub queue_admits: Source<Option<bool>>,
     /// vCPUs by capacity provider.
     #[serde(default)]
     pub quotas: BTreeMap<String, Source<Quota>>,
-    /// The public addresses of hosts, by name.
-    #[serde(default)]
-    pub hosts: BTreeMap<String, Source<Vec<IpAddr>>>,
     /// What EC2 has.
     #[serde(default)]
     pub network: World,
@@ -104,7 +100,6 @@ impl Evidence {
             triggers: BTreeMap::new(),
             queue_admits: Source::NotAsked,
             quotas: BTreeMap::new(),
-            hosts: BTreeMap::new(),
             network: World::default(),
         }
     }

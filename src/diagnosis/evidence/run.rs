@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
+use crate::diagnosis::Source;
 use crate::run::{Run, State};
 
 /// The run that is asked about.
@@ -33,6 +34,9 @@ pub struct RunSeen {
     /// Since when its task has been waited for, if it has not started.
     #[serde(default)]
     pub pending_since: Option<Timestamp>,
+    /// Whether ECS still shows its task.
+    #[serde(default)]
+    pub task_shown: Source<bool>,
 }
 
 impl RunSeen {
@@ -71,6 +75,7 @@ impl RunSeen {
             exit_code: run.exit_code(),
             cause: run.cause().cloned(),
             pending_since: launch.filter(|_| is_pending).map(|launch| launch.at),
+            task_shown: Source::NotAsked,
         }
     }
 
