@@ -76,9 +76,12 @@ pub enum EvidenceError {
         "the evidence has format version {0}, and this longshore reads {FORMAT_VERSION}: use the \
          longshore that wrote it"
     )]
-    Newer(u32),
+    Newer(u64),
+    /// Written by nobody.
+    #[error("the evidence has format version {0}, and the first one is 1")]
+    NoVersion(u64),
     /// Not evidence at all.
-    #[error("this is no evidence: {0}")]
+    #[error("this is no evidence, as `longshore doctor --save FILE` keeps it: {0}")]
     Malformed(#[from] serde_json::Error),
 }
 
@@ -108,11 +111,14 @@ impl Evidence {
     pub fn read(text: &str) -> Result<Self, EvidenceError> {
         #[derive(Deserialize)]
         struct Version {
-            version: u32,
+            version: u64,
         }
         // The version first: what a newer one looks like cannot be known.
         let Version { version } = serde_json::from_str(text)?;
-        if version > FORMAT_VERSION {
+        if version == 0 {
+            return Err(EvidenceError::NoVersion(version));
+        }
+        if version > u64::from(FORMAT_VERSION) {
             return Err(EvidenceError::Newer(version));
         }
         Ok(serde_json::from_str(text)?)

@@ -32,6 +32,8 @@ pub(super) struct Ec2<'a> {
 pub(super) struct Named {
     id: String,
     vpc: String,
+    /// The account.
+    owner: Option<String>,
     name: String,
     tags: BTreeMap<String, String>,
 }
@@ -122,6 +124,16 @@ impl Ec2<'_> {
 }
 
 impl Found {
+    /// Notes which subnets another account shares with this one.
+    pub(super) fn note_shared(&mut self, account: &str) {
+        let (Source::Seen(subnets), Ok(names)) = (&mut self.world.subnets, &self.subnets) else {
+            return;
+        };
+        for (subnet, named) in subnets.iter_mut().zip(names) {
+            subnet.shared = named.owner.as_ref().is_some_and(|owner| owner != account);
+        }
+    }
+
     /// What a job's network means. A group that longshore would make is put into the world as it
     /// will be.
     pub(super) fn place(&mut self, network: &Network) -> Place {
@@ -157,7 +169,7 @@ impl Found {
         let vpc = network.vpc.clone().unwrap_or_default();
         groups.push(to_be_made(id.clone(), vpc.clone()));
         let (name, tags) = (wanted.name.clone(), BTreeMap::new());
-        known.push(Named { id: id.clone(), vpc, name, tags });
+        known.push(Named { id: id.clone(), vpc, owner: None, name, tags });
         Ok(vec![id])
     }
 }

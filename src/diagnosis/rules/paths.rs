@@ -212,13 +212,22 @@ fn fill(look: Look<'_>, remedy: &str, subnets: &[&str]) -> String {
     filled
 }
 
+/// One of the job's subnets in a zone.
+fn one_of<'e>(look: Look<'e>, zone: &str) -> Option<&'e str> {
+    let wanted = look.subject.subnets.seen("subnets").ok()?;
+    let known = look.evidence.network.subnets.seen("subnets").ok()?;
+    let found = known.iter().find(|subnet| subnet.zone == zone && wanted.contains(&subnet.id))?;
+    Some(&found.id)
+}
+
 fn noted(look: Look<'_>, note: &Note) -> Option<Finding> {
     match note {
         Note::OtherZone { endpoint, zone } => Some(look.warn(
             Check::Endpoint,
             format!("{endpoint} is in no subnet of {zone}: tasks there depend on another zone"),
             format!(
-                "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint} --add-subnet-ids SUBNET"
+                "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint} --add-subnet-ids {}",
+                one_of(look, zone).unwrap_or("SUBNET")
             ),
         )),
         Note::Thief { table, destination, target } => Some(look.warn(

@@ -104,7 +104,11 @@ fn permissions(look: Look<'_>, arn: &str) -> Vec<Finding> {
     });
     let open = of(None).map(|Decision { action, resource, .. }| {
         let role = name(arn);
-        let sentence = format!("a condition decides whether {role} may {action} on {resource}");
+        let decides = match action.starts_with("kms:") {
+            true => "the key's own policy, which could not be read,",
+            false => "a condition",
+        };
+        let sentence = format!("{decides} decides whether {role} may {action} on {resource}");
         Finding::open(check, &look.about(action), sentence)
     });
     let found: Vec<Finding> = denied.chain(open).collect();

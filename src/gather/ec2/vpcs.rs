@@ -76,8 +76,13 @@ fn to_subnet(subnet: aws_sdk_ec2::types::Subnet) -> (Subnet, Named) {
     let vpc = subnet.vpc_id.unwrap_or_default();
     let v6 = subnet.ipv6_cidr_block_association_set.unwrap_or_default().into_iter();
     let v6 = v6.filter_map(|block| to_block(block.ipv6_cidr_block));
-    let named =
-        Named { id: id.clone(), vpc: vpc.clone(), name: String::new(), tags: to_tags(subnet.tags) };
+    let named = Named {
+        id: id.clone(),
+        vpc: vpc.clone(),
+        owner: subnet.owner_id,
+        name: String::new(),
+        tags: to_tags(subnet.tags),
+    };
     let subnet = Subnet {
         id,
         vpc,
@@ -86,6 +91,8 @@ fn to_subnet(subnet: aws_sdk_ec2::types::Subnet) -> (Subnet, Named) {
         free_addresses: subnet.available_ip_address_count.unwrap_or(0).try_into().unwrap_or(0),
         available: subnet.state == Some(SubnetState::Available),
         dns64: subnet.enable_dns64.unwrap_or(false),
+        // Whose it is becomes known with the account.
+        shared: false,
     };
     (subnet, named)
 }
