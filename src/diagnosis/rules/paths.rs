@@ -19,15 +19,18 @@ pub(super) const CHECKS: [Check; 6] = [
     Check::NetworkAcl,
 ];
 
+/// Services that are stopped, each from which subnets.
+type Stopped = Vec<(Destination, Vec<String>)>;
+
 /// What was found on every way.
 #[derive(Default)]
 struct Ways {
     /// The way of each service, from which subnets.
     paths: BTreeMap<(Service, Path), Vec<String>>,
     /// What stops which services, each from which subnets.
-    blocked: BTreeMap<Blocker, Vec<(Destination, Vec<String>)>>,
+    blocked: BTreeMap<Blocker, Stopped>,
     /// What stops which services, unless something that was not seen lets them through.
-    doubted: BTreeMap<(Blocker, Unseen), Vec<(Destination, Vec<String>)>>,
+    doubted: BTreeMap<(Blocker, Unseen), Stopped>,
     notes: BTreeSet<Note>,
     unseen: BTreeSet<(Check, Unseen)>,
     /// How many ways passed each check.
@@ -156,7 +159,7 @@ impl Ways {
 }
 
 /// Notes which service is stopped from which subnet.
-fn note_stop(stopped: &mut Vec<(Destination, Vec<String>)>, subnet: &str, to: &Destination) {
+fn note_stop(stopped: &mut Stopped, subnet: &str, to: &Destination) {
     match stopped.iter_mut().find(|(service, _)| service == to) {
         Some((_, subnets)) => subnets.push(subnet.to_owned()),
         None => stopped.push((to.clone(), vec![subnet.to_owned()])),
