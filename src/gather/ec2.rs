@@ -7,9 +7,10 @@ use aws_sdk_ec2::types::{Filter, Tag};
 use ipnet::IpNet;
 
 use super::inquiry::Inquiry;
-use crate::diagnosis::world::{Peer, Rule, SecurityGroup, World};
+use crate::diagnosis::world::{Peer, Rule, SecurityGroup, Subnet, World};
 use crate::diagnosis::{Source, Unseen};
 use crate::jobs::Network;
+use crate::network::{self, NetworkError, choose_subnets};
 
 mod endpoints;
 mod filters;
@@ -58,9 +59,8 @@ pub(super) async fn find(inquiry: &Inquiry<'_>, networks: &[&Network]) -> Found 
     ec2.vpcs = ec2.vpcs_of(networks).await;
     let (vpcs, subnets, tables, nats) =
         tokio::join!(ec2.all_vpcs(), ec2.all_subnets(), ec2.route_tables(), ec2.nat_gateways());
-    let (gateways, egress_only, endpoints, groups, acls) = tokio::join!(
+    let (gateways, endpoints, groups, acls) = tokio::join!(
         ec2.internet_gateways(),
-        ec2.egress_only_gateways(),
         ec2.endpoints(),
         ec2.security_groups(),
         ec2.network_acls(),
@@ -72,7 +72,6 @@ pub(super) async fn find(inquiry: &Inquiry<'_>, networks: &[&Network]) -> Found 
         subnets: subnets.into(),
         route_tables: tables.into(),
         internet_gateways: gateways.into(),
-        egress_only_gateways: egress_only.into(),
         nat_gateways: nats.into(),
         endpoints: endpoints.into(),
         security_groups: groups.into(),
@@ -144,12 +143,21 @@ impl Found {
         if network.subnet_tags.is_empty() {
             return Ok(network.subnets.clone());
         }
-        let known = self.subnets.as_ref().map_err(Unseen::clone)?;
-        let has_tags = |subnet: &&Named| {
-            network.subnet_tags.iter().all(|(key, value)| subnet.tags.get(key) == Some(value))
-        };
-        let found = known.iter().filter(|subnet| Some(&subnet.vpc) == network.vpc.as_ref());
-        Ok(found.filter(has_tags).map(|subnet| subnet.id.clone()).collect())
+        let names = self.subnets.as_ref().map_err(Unseen::clone)?;
+        let known = self.world.subnets.seen("subnets")?.iter().zip(names);
+        let inside = known.filter(|(subnet, _)| Some(&subnet.vpc) == network.vpc.as_ref());
+        let found: Vec<network::Subnet> = inside.map(|(it, named)| to_choice(it, named)).collect();
+        Ok(match choose_subnets(network, &found) {
+            Ok(chosen) => chosen,
+            // That there is none is a finding of its own.
+            Err(NetworkError::Invalid(_)) => Vec::new(),
+            Err(NetworkError::Unavailable(_)) => {
+                let has_tags = |subnet: &network::Subnet| {
+                    network.subnet_tags.iter().all(|(tag, text)| subnet.tags.get(tag) == Some(text))
+                };
+                found.into_iter().filter(has_tags).map(|subnet| subnet.id).collect()
+            }
+        })
     }
 
     fn groups_of(&mut self, network: &Network) -> Result<Vec<String>, Unseen> {
@@ -171,6 +179,17 @@ impl Found {
         let (name, tags) = (wanted.name.clone(), BTreeMap::new());
         known.push(Named { id: id.clone(), vpc, owner: None, name, tags });
         Ok(vec![id])
+    }
+}
+
+/// A subnet as a launch chooses among them: full ones and those that are not ready are left out.
+fn to_choice(subnet: &Subnet, named: &Named) -> network::Subnet {
+    network::Subnet {
+        id: subnet.id.clone(),
+        zone: subnet.zone.clone(),
+        free_addresses: subnet.free_addresses,
+        available: subnet.available,
+        tags: named.tags.clone(),
     }
 }
 

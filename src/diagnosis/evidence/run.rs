@@ -1,6 +1,5 @@
 //! The run that is asked about.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
@@ -31,9 +30,6 @@ pub struct RunSeen {
     /// The cause that was stored with it.
     #[serde(default)]
     pub cause: Option<Cause>,
-    /// Since when its task has been waited for, if it has not started.
-    #[serde(default)]
-    pub pending_since: Option<Timestamp>,
     /// Whether ECS still shows its task.
     #[serde(default)]
     pub task_shown: Source<bool>,
@@ -64,7 +60,6 @@ impl RunSeen {
             State::Running { .. } => "Running",
             State::Ended { verdict, .. } => verdict.as_str(),
         };
-        let is_pending = matches!(run.state, State::Started);
         Self {
             id: run.id.to_string(),
             job: run.job.to_string(),
@@ -74,7 +69,6 @@ impl RunSeen {
             stop_code: None,
             exit_code: run.exit_code(),
             cause: run.cause().cloned(),
-            pending_since: launch.filter(|_| is_pending).map(|launch| launch.at),
             task_shown: Source::NotAsked,
         }
     }

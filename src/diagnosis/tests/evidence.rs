@@ -139,7 +139,6 @@ pub(super) fn failed(mut evidence: Evidence, reason: &str) -> Evidence {
         stop_code: Some("TaskFailedToStart".to_owned()),
         exit_code: None,
         cause: None,
-        pending_since: None,
         task_shown: Source::NotAsked,
     });
     evidence

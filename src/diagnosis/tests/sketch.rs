@@ -98,9 +98,7 @@ impl Sketch {
     pub(super) fn of(text: &str) -> Self {
         let mut sketch = Self::default();
         let world = &mut sketch.world;
-        for list in [&mut world.internet_gateways, &mut world.egress_only_gateways] {
-            *list = Source::Seen(Vec::new());
-        }
+        world.internet_gateways = Source::Seen(Vec::new());
         world.vpcs = Source::Seen(Vec::new());
         world.subnets = Source::Seen(Vec::new());
         world.route_tables = Source::Seen(Vec::new());
@@ -120,11 +118,8 @@ impl Sketch {
         let id = line.name.to_owned();
         match line.kind {
             "vpc" => {
-                let mut cidrs: Vec<IpNet> = vec![line.name.parse().unwrap()];
-                cidrs.extend(line.cidrs());
                 let vpc = Vpc {
                     id: VPC.to_owned(),
-                    cidrs,
                     dns_support: !line.is_off("dns"),
                     dns_hostnames: !line.is_off("hostnames"),
                     custom_resolver: line.named.contains_key("resolver"),
@@ -150,11 +145,11 @@ impl Sketch {
             }
             "gateway" => {
                 let vpcs = if line.has("detached") { Vec::new() } else { vec![VPC.to_owned()] };
-                let list = match line.name.starts_with("eigw") {
-                    true => &mut world.egress_only_gateways,
-                    false => &mut world.internet_gateways,
-                };
-                put(list, |gateway| &gateway.id, InternetGateway { id, vpcs });
+                // Of an egress-only one the route's own state tells whether it is there.
+                if !line.name.starts_with("eigw") {
+                    let gateway = InternetGateway { id, vpcs };
+                    put(&mut world.internet_gateways, |gateway| &gateway.id, gateway);
+                }
             }
             "nat" => {
                 let address = (!line.has("addressless")).then(|| "198.51.100.7".parse().unwrap());
@@ -234,7 +229,6 @@ impl Sketch {
             "Subnets" => refuse(&mut world.subnets, kind),
             "RouteTables" => refuse(&mut world.route_tables, kind),
             "InternetGateways" => refuse(&mut world.internet_gateways, kind),
-            "EgressOnlyInternetGateways" => refuse(&mut world.egress_only_gateways, kind),
             "NatGateways" => refuse(&mut world.nat_gateways, kind),
             "VpcEndpoints" => refuse(&mut world.endpoints, kind),
             "SecurityGroups" => refuse(&mut world.security_groups, kind),
@@ -301,7 +295,6 @@ fn endpoint(line: &Line<'_>) -> Endpoint {
         v6: line.has("v6"),
         subnets: line.list("in"),
         groups: line.list("group"),
-        route_tables: Vec::new(),
         open_policy: !line.named.contains_key("policy"),
     }
 }

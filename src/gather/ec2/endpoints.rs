@@ -40,7 +40,6 @@ fn to_endpoint(endpoint: VpcEndpoint) -> Endpoint {
         v6: endpoint.ip_address_type.as_ref().is_some_and(is_v6),
         subnets: endpoint.subnet_ids.unwrap_or_default(),
         groups: groups.filter_map(|group| group.group_id).collect(),
-        route_tables: endpoint.route_table_ids.unwrap_or_default(),
         open_policy: endpoint.policy_document.is_none_or(|policy| is_open(&policy)),
     }
 }

@@ -27,13 +27,6 @@ impl Ec2<'_> {
             self.attribute(&id, VpcAttributeName::EnableDnsSupport),
             self.attribute(&id, VpcAttributeName::EnableDnsHostnames),
         )?;
-        let v4 = vpc.cidr_block_association_set.unwrap_or_default().into_iter();
-        let v6 = vpc.ipv6_cidr_block_association_set.unwrap_or_default().into_iter();
-        let mut cidrs: Vec<_> = v4.filter_map(|block| to_block(block.cidr_block)).collect();
-        cidrs.extend(v6.filter_map(|block| to_block(block.ipv6_cidr_block)));
-        if let Some(first) = to_block(vpc.cidr_block).filter(|first| !cidrs.contains(first)) {
-            cidrs.insert(0, first);
-        }
         // Where Amazon's resolver answers, nobody needs another.
         let custom_resolver = match vpc.dhcp_options_id {
             Some(options) if !dns_support && options != NO_OPTIONS => {
@@ -41,7 +34,7 @@ impl Ec2<'_> {
             }
             _ => false,
         };
-        Ok(Vpc { id, cidrs, dns_support, dns_hostnames, custom_resolver })
+        Ok(Vpc { id, dns_support, dns_hostnames, custom_resolver })
     }
 
     async fn attribute(&self, vpc: &str, name: VpcAttributeName) -> Result<bool, Unseen> {

@@ -17,7 +17,7 @@ use crate::moto;
 use crate::program::{Done, Project};
 
 /// The checks that are skipped when a permission is missing.
-const NEEDED_BY: [(&str, &[&str]); 26] = [
+const NEEDED_BY: [(&str, &[&str]); 25] = [
     ("ec2:DescribeVpcs", &["vpc-dns"]),
     ("ec2:DescribeVpcAttribute", &["vpc-dns"]),
     ("ec2:DescribeNatGateways", &["route"]),
@@ -43,7 +43,6 @@ const NEEDED_BY: [(&str, &[&str]); 26] = [
     ("ec2:DescribeRouteTables", &["route"]),
     ("sqs:GetQueueAttributes", &["trigger"]),
     ("ec2:DescribeManagedPrefixLists", &[]),
-    ("ec2:DescribeEgressOnlyInternetGateways", &[]),
 ];
 
 /// Everything that a job with both kinds of triggers needs.
