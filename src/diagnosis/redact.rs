@@ -16,8 +16,7 @@ use super::needs::ImageName;
 /// Maps whose keys are names.
 const NAMED: [&str; 6] = ["clusters", "images", "roles", "logGroups", "secrets", "triggers"];
 /// Fields that hold AWS's words or ours, never anybody's.
-const KEPT_FIELDS: [&str; 14] = [
-    "network",
+const KEPT_FIELDS: [&str; 13] = [
     "kind",
     "status",
     "state",
@@ -205,6 +204,7 @@ impl Masks {
                         Value::Object(map) if NAMED.contains(&key.as_str()) => {
                             Value::Object(self.cover_map(map))
                         }
+                        value if key == "network" => self.cover_reasons(value),
                         value if KEPT_FIELDS.contains(&key.as_str()) => value,
                         value => self.cover(value),
                     };
@@ -216,6 +216,22 @@ impl Masks {
         }
     }
 
+    /// Of the network only why something was not seen is anybody's words.
+    fn cover_reasons(&mut self, value: Value) -> Value {
+        let Value::Object(fields) = value else { return value };
+        let fields = fields.into_iter().map(|(key, value)| match value {
+            Value::String(reason) if key == "reason" => {
+                let reason = self.cover_text(&reason);
+                (key, Value::String(reason))
+            }
+            value => {
+                let value = self.cover_reasons(value);
+                (key, value)
+            }
+        });
+        Value::Object(fields.collect())
+    }
+
     fn cover_map(&mut self, map: Map<String, Value>) -> Map<String, Value> {
         map.into_iter().map(|(key, value)| (self.cover_text(&key), self.cover(value))).collect()
     }
@@ -224,11 +240,18 @@ impl Masks {
     fn cover_text(&mut self, text: &str) -> String {
         // A whole word at a time: a job `a` is not in every `a`.
         static ACCOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\b\d{12}\b").ok());
+        static ASKER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+            Regex::new(r"(:(?:user|assumed-role|federated-user)/)[\w+=,.@/-]+").ok()
+        });
         let mut text = text.to_owned();
         let mut words: Vec<(&String, &String)> = self.words.iter().collect();
         words.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
         for (word, mask) in words {
             text = replace_word(&text, word, mask);
+        }
+        // Whoever asked stands in what AWS refused, and is in no list of ours.
+        if let Some(asker) = ASKER.as_ref() {
+            text = asker.replace_all(&text, "${1}somebody").into_owned();
         }
         let accounts = &mut self.accounts;
         match ACCOUNT.as_ref() {

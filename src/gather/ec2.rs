@@ -213,3 +213,62 @@ fn to_tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
 fn to_block(text: Option<String>) -> Option<IpNet> {
     text?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+    use super::*;
+
+    /// Private subnets of one VPC: free addresses, and whether they are ready.
+    fn found(subnets: &[(&str, u32, bool)]) -> Found {
+        let subnet = |(id, free, available): &(&str, u32, bool)| Subnet {
+            id: (*id).to_owned(),
+            vpc: "vpc-1".to_owned(),
+            zone: "a".to_owned(),
+            cidrs: Vec::new(),
+            free_addresses: *free,
+            available: *available,
+            dns64: false,
+            shared: false,
+        };
+        let named = |(id, ..): &(&str, u32, bool)| Named {
+            id: (*id).to_owned(),
+            vpc: "vpc-1".to_owned(),
+            owner: Some("123456789012".to_owned()),
+            name: String::new(),
+            tags: BTreeMap::from([("Type".to_owned(), "private".to_owned())]),
+        };
+        let world = World {
+            subnets: Source::Seen(subnets.iter().map(subnet).collect()),
+            ..World::default()
+        };
+        Found { world, subnets: Ok(subnets.iter().map(named).collect()), groups: Ok(Vec::new()) }
+    }
+
+    #[test]
+    fn a_job_means_the_subnets_that_a_launch_would_choose() {
+        let network =
+            r#"{"vpc":"vpc-1","subnetTags":{"Type":"private"},"securityGroups":["sg-1"]}"#;
+        let network: Network = serde_json::from_str(network).unwrap();
+        for (subnets, expected) in [
+            (&[("one", 9, true), ("full", 0, true), ("new", 9, false)][..], &["one"][..]),
+            (&[("full", 0, true), ("fuller", 0, true)], &["full", "fuller"]),
+            (&[("new", 9, false)], &["new"]),
+            (&[], &[]),
+        ] {
+            let place = found(subnets).place(&network);
+            let expected = expected.iter().map(|id| (*id).to_owned()).collect();
+            assert_eq!(place.subnets, Source::Seen(expected), "{subnets:?}");
+        }
+    }
+
+    #[test]
+    fn a_subnet_of_another_account_is_shared() {
+        for (account, shared) in [("123456789012", false), ("210987654321", true)] {
+            let mut found = found(&[("one", 9, true)]);
+            found.note_shared(account);
+            assert_eq!(found.world.subnets.seen("subnets").unwrap()[0].shared, shared, "{account}");
+        }
+    }
+}

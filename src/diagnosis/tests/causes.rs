@@ -287,6 +287,8 @@ fn named_throughout() -> Evidence {
     let image = "registry.acme.io:5000/acme/report:1".to_owned();
     let role = "arn:aws:iam::123456789012:role/service-role/acme-execution".to_owned();
     let mut evidence = failed(cut_off(), "assumed-role/acme-execution/0a1b may not kms:Decrypt");
+    let asker = "User: arn:aws:sts::123456789012:assumed-role/AcmeAdmin/ana@acme.io may not";
+    evidence.network.vpcs = Source::Failed { reason: asker.to_owned() };
     let subject = &mut evidence.jobs[0];
     subject.job = "acme-job".to_owned();
     subject.cluster = "acme-cluster".to_owned();
