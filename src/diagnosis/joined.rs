@@ -48,7 +48,8 @@ pub(super) fn cause(evidence: &Evidence, findings: &[Finding]) -> Option<NamedCa
         return of_itself(run);
     }
     // It ended without a word, or did not begin: what is broken is what keeps it.
-    first.filter(|_| run.status != "Running").map(of_finding)
+    let is_kept = run.status != "Running" && !run.waits_for_slot();
+    first.filter(|_| is_kept).map(of_finding)
 }
 
 /// The program's own end, or ours: nothing that the account could be blamed for.

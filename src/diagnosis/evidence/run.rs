@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
 use crate::diagnosis::Source;
-use crate::run::{Run, State};
+use crate::run::{Run, State, Wait};
+
+/// Where a run stands whose job has as many others under way as it may.
+const WAITS_FOR_SLOT: &str = "WaitingForSlot";
 
 /// The run that is asked about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +57,7 @@ impl RunSeen {
             }
         }
         let status = match &run.state {
+            State::Waiting { wait: Wait::Slot, .. } => WAITS_FOR_SLOT,
             State::Waiting { .. } => "Waiting",
             State::Launching { .. } => "Launching",
             State::Started => "Started",
@@ -73,8 +77,14 @@ impl RunSeen {
         }
     }
 
+    /// Whether it waits for others of its job to end, as its limit says.
+    pub(crate) fn waits_for_slot(&self) -> bool {
+        self.status == WAITS_FOR_SLOT
+    }
+
     /// Whether it ended otherwise than well.
     pub(crate) fn ended_badly(&self) -> bool {
-        !["Waiting", "Launching", "Started", "Running", "Succeeded"].contains(&self.status.as_str())
+        ![WAITS_FOR_SLOT, "Waiting", "Launching", "Started", "Running", "Succeeded"]
+            .contains(&self.status.as_str())
     }
 }

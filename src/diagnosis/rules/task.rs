@@ -5,6 +5,10 @@ use crate::diagnosis::{Check, Finding, Source};
 
 pub(super) fn finding(run: &RunSeen) -> Option<Finding> {
     let (check, subject) = (Check::Task, format!("{}: {}", run.job, run.id));
+    if run.waits_for_slot() {
+        let sentence = "it waits for others of its job to end, as `concurrency.limit` says";
+        return Some(Finding::ok(check, &subject, sentence));
+    }
     Some(match (&run.task_shown, run.task_shown.seen("tasks")) {
         // A run without a task, or of this machine.
         (Source::NotAsked, _) => return None,

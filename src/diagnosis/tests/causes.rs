@@ -260,6 +260,19 @@ fn a_waiting_run_is_not_blamed_for_another_job() {
 }
 
 #[test]
+fn a_run_that_waits_for_others_of_its_job_is_not_blamed_on_the_account() {
+    let mut evidence = failed(cut_off(), "");
+    if let Some(run) = &mut evidence.run {
+        (run.status, run.stop_code) = ("WaitingForSlot".to_owned(), None);
+        run.reasons.clear();
+    }
+    let diagnosis = diagnose(&evidence);
+    assert_eq!(diagnosis.cause, None);
+    let told = diagnosis.findings.iter().find(|finding| finding.check == Check::Task).unwrap();
+    assert!(told.evidence.contains("concurrency.limit"), "{told:?}");
+}
+
+#[test]
 fn whether_ecs_still_shows_the_task_is_told() {
     let refused = Source::Refused { permission: "ecs:DescribeTasks".to_owned() };
     let failed_to_say = Source::Failed { reason: "ecs:DescribeTasks: no answer".to_owned() };

@@ -267,6 +267,12 @@ async fn an_image_that_is_not_there_fails_unless_the_registry_fetches_it() {
         assert_eq!(done.code, Some(code), "{prefix}: {diagnosis:#}");
         assert_eq!(findings(&diagnosis, "image", status).len(), 1, "{prefix}: {diagnosis:#}");
     }
+    // Where the rules may not be seen, one of them may be about it.
+    let permission = "ecr:DescribePullThroughCacheRules";
+    proxy.refuse(permission);
+    let diagnosis = healthy.ask(proxy.endpoint()).await.json();
+    let told = findings(&diagnosis, "image", "skipped");
+    assert!(told.iter().any(|finding| names(finding, permission)), "{diagnosis:#}");
 }
 
 #[tokio::test]
