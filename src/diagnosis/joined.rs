@@ -103,6 +103,9 @@ fn join(run: &RunSeen, told: Cause, findings: &[Finding]) -> NamedCause {
             "run it again; if it comes again, look at the service's own health".to_owned(),
         )
     } else {
+        // What may be behind it, and what could not be looked at.
+        let open = related.iter().filter(|finding| finding.status != Status::Ok);
+        proof.extend(open.map(|finding| format!("{}: {}", finding.check, finding.evidence)));
         (told.sentence, told.remedy)
     };
     NamedCause { kind: Some(told.kind), check: None, sentence, proof, remedy }

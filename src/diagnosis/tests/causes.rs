@@ -49,6 +49,8 @@ fn what_was_not_seen_is_not_taken_for_fine() {
     let cause = cause(&evidence);
     assert!(!cause.sentence.contains("passed by itself"), "{}", cause.sentence);
     assert!(cause.remedy.contains("NAT route"), "{}", cause.remedy);
+    let missing = "route: not allowed to look: ec2:DescribeNatGateways is missing";
+    assert!(cause.proof.iter().any(|proof| proof == missing), "{:#?}", cause.proof);
 }
 
 #[test]
