@@ -22,6 +22,7 @@ mod events;
 mod function;
 mod iam;
 mod inquiry;
+mod keys;
 mod logs;
 mod parameters;
 mod policy;
@@ -106,7 +107,10 @@ pub async fn gather(
         place_jobs(topic, &mut evidence, found);
     }
     if let (Some(run), Some(task)) = (&mut evidence.run, task) {
-        task.complete(run);
+        run.task_shown = task.as_ref().map(Option::is_some).map_err(Unseen::clone).into();
+        if let Ok(Some(task)) = task {
+            task.complete(run);
+        }
     }
     match inquiry.silence() {
         Some(reason) => Err(GatherError::Unreachable(reason)),
@@ -135,11 +139,12 @@ async fn ask_about_tasks(
     }
     name_dispatch(dispatch, topic, &mut evidence);
     let wanted = Wanted::of(&evidence);
+    let account = evidence.account.as_deref();
     let (roles, images, secrets, parameters, logs) = tokio::join!(
         iam::roles(inquiry, &wanted.roles),
-        ecr::images(inquiry, &wanted.images, evidence.account.as_deref()),
+        ecr::images(inquiry, &wanted.images, account),
         secrets::secrets(inquiry, &wanted.secrets),
-        parameters::parameters(inquiry, &wanted.secrets),
+        parameters::parameters(inquiry, &wanted.secrets, account),
         logs::groups(inquiry, &wanted.log_groups),
     );
     evidence.roles.extend(roles);
@@ -147,11 +152,15 @@ async fn ask_about_tasks(
     evidence.secrets = secrets;
     evidence.secrets.extend(parameters);
     evidence.log_groups = logs;
+    keys::decide(inquiry, &mut evidence).await;
     evidence
 }
 
 /// Which subnets and groups the jobs mean, and everything around these.
 fn place_jobs(topic: &Topic<'_>, evidence: &mut Evidence, mut found: ec2::Found) {
+    if let Some(account) = &evidence.account {
+        found.note_shared(account);
+    }
     for (subject, job) in evidence.jobs.iter_mut().zip(topic.jobs) {
         if let Some(network) = &job.network {
             let place = found.place(network);
@@ -183,7 +192,7 @@ async fn ask_about_triggers(
     inquiry: &Inquiry<'_>,
     topic: &Topic<'_>,
     jobs: &[Subject],
-) -> (Triggers, Source<bool>) {
+) -> (Triggers, Source<Option<bool>>) {
     let (mut triggers, schedules, buckets, queue) = tokio::join!(
         events::rules(inquiry, jobs, topic.namespace),
         scheduler::schedules(inquiry, jobs, topic.namespace),
@@ -195,7 +204,11 @@ async fn ask_about_triggers(
     (triggers, queue)
 }
 
-async fn find_queue(inquiry: &Inquiry<'_>, topic: &Topic<'_>, jobs: &[Subject]) -> Source<bool> {
+async fn find_queue(
+    inquiry: &Inquiry<'_>,
+    topic: &Topic<'_>,
+    jobs: &[Subject],
+) -> Source<Option<bool>> {
     let triggers: Vec<_> = jobs.iter().flat_map(|job| &job.triggers).collect();
     // Nothing sends where nothing triggers.
     if triggers.is_empty() {
@@ -213,7 +226,8 @@ async fn find_queue(inquiry: &Inquiry<'_>, topic: &Topic<'_>, jobs: &[Subject]) 
 /// How much may run by capacity provider, with how much does, where that is known.
 fn to_quotas((most, used): (quotas::Most, ecs::Used)) -> BTreeMap<String, Source<Quota>> {
     let quota = |(provider, vcpus_max): (&str, Result<f64, Unseen>)| {
-        let vcpus_used = used.as_ref().ok().and_then(|used| used.get(provider).copied());
+        let in_use = used.as_ref().map(|used| used.get(provider).copied().unwrap_or(0.0));
+        let vcpus_used = in_use.map_err(Unseen::clone).into();
         let quota = vcpus_max.map(|vcpus_max| Quota { vcpus_max, vcpus_used });
         (provider.to_owned(), quota.into())
     };

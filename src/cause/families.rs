@@ -9,7 +9,7 @@ const FAMILIES: &[(&[&str], Kind)] = &[
     // What only the cause itself says, wherever it stands.
     (&["toomanyrequests"], Kind::RateLimit),
     (&["pull rate limit"], Kind::RateLimit),
-    (&["rate exceeded", "pull"], Kind::RateLimit),
+    (&["rate exceeded", "cannotpull"], Kind::RateLimit),
     (&["no space left on device"], Kind::DiskFull),
     (&["descriptor matching platform"], Kind::Platform),
     (&["exec format error"], Kind::Platform),
@@ -41,6 +41,8 @@ const FAMILIES: &[(&[&str], Kind)] = &[
     (&["validate logger args"], Kind::LogDriver),
     (&["initialize logging driver"], Kind::LogDriver),
     // Secrets.
+    (&["unable to retrieve secret", "throttling"], Kind::SecretThrottled),
+    (&["unable to retrieve secret", "rate exceeded"], Kind::SecretThrottled),
     (&["unable to retrieve secret", "accessdenied"], Kind::SecretDenied),
     (&["unable to retrieve secret", "not authorized"], Kind::SecretDenied),
     (&["unable to retrieve secret", "resourcenotfound"], Kind::SecretMissing),
@@ -53,8 +55,13 @@ const FAMILIES: &[(&[&str], Kind)] = &[
     (&["unable to retrieve secret", "i/o timeout"], Kind::SecretUnreachable),
     (&["unable to retrieve secret", "request canceled"], Kind::SecretUnreachable),
     (&["unable to retrieve secret"], Kind::SecretUnreadable),
+    (&["cannot pull secrets", "connection issue"], Kind::SecretUnreachable),
+    (&["cannot pull secrets", "i/o timeout"], Kind::SecretUnreachable),
+    (&["cannot pull secrets", "context deadline"], Kind::SecretUnreachable),
     (&["cannot pull secrets"], Kind::SecretUnreadable),
     // The registry, before the image.
+    (&["ecr registry auth", "throttling"], Kind::Throttled),
+    (&["ecr registry auth", "rate exceeded"], Kind::Throttled),
     (&["cannot pull registry auth"], Kind::RegistryUnreachable),
     (&["ecr registry auth", "accessdenied"], Kind::ImageDenied),
     (&["ecr registry auth", "not authorized"], Kind::ImageDenied),

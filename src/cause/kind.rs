@@ -88,6 +88,9 @@ kinds! {
     SecretVersion = "secret-version":
         "a secret has no value in the version that is asked for"
         => "put a value into it: its AWSCURRENT version is missing, or the version in the ARN is wrong";
+    SecretThrottled = "secret-throttled":
+        "the service that keeps the secrets was asked too often at once"
+        => "start fewer at once (concurrency.limit); for parameters: aws ssm update-service-setting --setting-id /ssm/parameter-store/high-throughput-enabled --setting-value true";
     SecretUnreachable = "secret-unreachable":
         "the task cannot reach the service that keeps its secrets"
         => "give the subnet a NAT route or the endpoint secretsmanager or ssm, with private DNS on and port 443 open";
@@ -158,8 +161,8 @@ kinds! {
         "AWS has blocked the account from running tasks, as it does with new ones"
         => "open a case with AWS Support";
     Throttled = "throttled":
-        "ECS answered too many calls from this account at once"
-        => "nothing: longshore asks again later";
+        "AWS was asked too often at once by this account"
+        => "nothing: longshore asks again later; concurrency.limit helps where it comes again";
     LaunchDenied = "launch-denied":
         "longshore may not start the task"
         => "longshore render, then deploy triggers.yaml: it allows what jobs.yaml names";
@@ -253,25 +256,6 @@ impl Kind {
     /// Whether it says no more than that the task ended: others know better why.
     pub fn is_generic(self) -> bool {
         matches!(self, Self::EssentialExited | Self::StoppedByUser | Self::Other)
-    }
-
-    /// Whether it passes by itself.
-    pub fn is_transient(self) -> bool {
-        matches!(
-            self,
-            Self::PullInterrupted
-                | Self::InterfaceRefused
-                | Self::InterfaceTimeout
-                | Self::StorageTimeout
-                | Self::ProvisioningFailed
-                | Self::ServiceDiscovery
-                | Self::NoCapacity
-                | Self::Throttled
-                | Self::AgentGone
-                | Self::SpotInterruption
-                | Self::HostFailed
-                | Self::InternalError
-        )
     }
 }
 

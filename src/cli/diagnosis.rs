@@ -2,12 +2,16 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
 use super::output::{self, BAD, BOLD, DIM, GOOD, WARN, printable};
 use super::{Common, Format};
 use crate::diagnosis::{Diagnosis, Evidence, Finding, NamedCause, Status, diagnose, redact};
+
+/// The largest network that EC2 takes has far less.
+const EVIDENCE_BYTES_MAX: u64 = 64 << 20;
 
 /// Where evidence comes from and goes to.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,11 +31,9 @@ impl EvidenceFiles {
     /// The evidence that was kept, if it is to be read from a file.
     pub(super) fn read(&self) -> Result<Option<Evidence>, Failure> {
         let Some(path) = &self.from else { return Ok(None) };
-        let shown = path.display();
-        let text = fs::read_to_string(path)
-            .map_err(|error| Failure::environment(format!("cannot read {shown}: {error}")))?;
+        let text = read(path)?;
         let evidence = Evidence::read(&text);
-        Ok(Some(evidence.map_err(|error| Failure::bad(format!("{shown}: {error}")))?))
+        Ok(Some(evidence.map_err(|error| Failure::bad(format!("{}: {error}", path.display())))?))
     }
 
     /// Keeps the evidence where that is asked for, judges it, and prints what comes of it.
@@ -54,6 +56,25 @@ impl EvidenceFiles {
         };
         Ok(if diagnosis.is_good() { Exit::Good } else { Exit::Bad })
     }
+}
+
+/// The text of a file, unless it is larger than any evidence.
+fn read(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let failed = |error| Failure::environment(format!("cannot read {shown}: {error}"));
+    let file = fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(EVIDENCE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > EVIDENCE_BYTES_MAX) {
+        let megabytes = EVIDENCE_BYTES_MAX >> 20;
+        return Err(Failure::bad(format!(
+            "{shown}: this is no evidence: it has over {megabytes} MiB"
+        )));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Failure::bad(format!("{shown}: this is no evidence: it is not UTF-8")))?;
+    // Some editors put a mark before everything.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 fn save(path: &Path, evidence: &Evidence) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use super::Common;
 use super::diagnosis::EvidenceFiles;
 use super::exit::{Exit, Failure};
+use super::output::printable;
 use crate::diagnosis::Evidence;
 use crate::identity::JobName;
 
@@ -25,14 +26,19 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
 /// The evidence that was kept, as far as it is about the job.
 fn about(mut evidence: Evidence, job: Option<&JobName>) -> Result<Evidence, Failure> {
     // A run's own words are for `why`.
-    evidence.run = None;
+    if evidence.run.take().is_some() && evidence.jobs.is_empty() {
+        return Err(Failure::bad("the evidence is about a run alone: `longshore why` judges it"));
+    }
+    if evidence.jobs.is_empty() {
+        return Err(Failure::bad("the evidence is about no job"));
+    }
     let Some(job) = job else { return Ok(evidence) };
     let known: Vec<String> = evidence.jobs.iter().map(|known| known.job.clone()).collect();
     evidence.jobs.retain(|known| known.job == job.as_str());
     if evidence.jobs.is_empty() {
         return Err(Failure::bad(format!(
             "the evidence is not about job {job}, but about {}",
-            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            printable(&known.join(", "))
         )));
     }
     Ok(evidence)
@@ -48,6 +54,10 @@ async fn ask(common: &Common, job: Option<&JobName>) -> Result<Evidence, Failure
         let known: Vec<&str> = jobs.iter().map(|known| known.name.as_str()).collect();
         let shown = common.jobs.display();
         return Err(Failure::bad(format!("{shown} has no job {job}, but {}", known.join(", "))));
+    }
+    if wanted.is_empty() {
+        let shown = common.jobs.display();
+        return Err(Failure::bad(format!("{shown} has no job to look at")));
     }
     let topic = crate::gather::Topic { namespace: &common.namespace, jobs: &wanted, run: None };
     super::evidence::ask(&crate::aws::connect().await, &topic).await

@@ -2,7 +2,6 @@
 //! to the same findings without any access to the account.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -58,15 +57,12 @@ pub struct Evidence {
     /// Buckets, rules and schedules: `bucket/NAME`, `rule/NAME`, `schedule/NAME`.
     #[serde(default)]
     pub triggers: BTreeMap<String, Source<Option<Trigger>>>,
-    /// Whether the events queue lets in what rules and schedules send.
+    /// Whether the events queue lets in what rules send; `None` where there is none.
     #[serde(default)]
-    pub queue_admits: Source<bool>,
+    pub queue_admits: Source<Option<bool>>,
     /// vCPUs by capacity provider.
     #[serde(default)]
     pub quotas: BTreeMap<String, Source<Quota>>,
-    /// The public addresses of hosts, by name.
-    #[serde(default)]
-    pub hosts: BTreeMap<String, Source<Vec<IpAddr>>>,
     /// What EC2 has.
     #[serde(default)]
     pub network: World,
@@ -80,9 +76,12 @@ pub enum EvidenceError {
         "the evidence has format version {0}, and this longshore reads {FORMAT_VERSION}: use the \
          longshore that wrote it"
     )]
-    Newer(u32),
+    Newer(u64),
+    /// Written by nobody.
+    #[error("the evidence has format version {0}, and the first one is 1")]
+    NoVersion(u64),
     /// Not evidence at all.
-    #[error("this is no evidence: {0}")]
+    #[error("this is no evidence, as `longshore doctor --save FILE` keeps it: {0}")]
     Malformed(#[from] serde_json::Error),
 }
 
@@ -104,7 +103,6 @@ impl Evidence {
             triggers: BTreeMap::new(),
             queue_admits: Source::NotAsked,
             quotas: BTreeMap::new(),
-            hosts: BTreeMap::new(),
             network: World::default(),
         }
     }
@@ -113,11 +111,14 @@ impl Evidence {
     pub fn read(text: &str) -> Result<Self, EvidenceError> {
         #[derive(Deserialize)]
         struct Version {
-            version: u32,
+            version: u64,
         }
         // The version first: what a newer one looks like cannot be known.
         let Version { version } = serde_json::from_str(text)?;
-        if version > FORMAT_VERSION {
+        if version == 0 {
+            return Err(EvidenceError::NoVersion(version));
+        }
+        if version > u64::from(FORMAT_VERSION) {
             return Err(EvidenceError::Newer(version));
         }
         Ok(serde_json::from_str(text)?)

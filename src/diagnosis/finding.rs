@@ -58,11 +58,13 @@ pub enum Check {
     ImagePlatform,
     /// The log group exists.
     LogGroup,
+    /// What ECS itself says of a run's task.
+    Task,
 }
 
 impl Check {
     /// Every check, in the order of a task's way.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Trigger,
         Self::Cluster,
         Self::CapacityProvider,
@@ -87,6 +89,7 @@ impl Check {
         Self::Image,
         Self::ImagePlatform,
         Self::LogGroup,
+        Self::Task,
     ];
 
     /// Its stable name.
@@ -116,6 +119,7 @@ impl Check {
             Self::Image => "image",
             Self::ImagePlatform => "image-platform",
             Self::LogGroup => "log-group",
+            Self::Task => "task",
         }
     }
 }
@@ -185,6 +189,17 @@ impl Finding {
     /// Not seen.
     pub fn skipped(check: Check, subject: &str, unseen: &Unseen) -> Self {
         Self::new(check, Status::Skipped, subject, unseen.to_string(), unseen.remedy())
+    }
+
+    /// Seen in part: what was, and why the rest was not.
+    pub fn partly(check: Check, subject: &str, seen: &str, unseen: &Unseen) -> Self {
+        let evidence = format!("{seen}; {unseen}");
+        Self::new(check, Status::Skipped, subject, evidence, unseen.remedy())
+    }
+
+    /// Not to be known from here, with no permission that would change it.
+    pub fn open(check: Check, subject: &str, evidence: impl Into<String>) -> Self {
+        Self::new(check, Status::Skipped, subject, evidence.into(), None)
     }
 
     fn new(

@@ -30,19 +30,26 @@ pub(super) fn cause(evidence: &Evidence, findings: &[Finding]) -> Option<NamedCa
     let Some(run) = &evidence.run else {
         return failed().min_by_key(|finding| finding.check).map(of_finding);
     };
-    // Whatever should have started it did.
-    let first = failed().filter(|f| f.check != Check::Trigger).min_by_key(|f| f.check);
     if run.status == "Succeeded" {
         return None;
     }
     if let Some(told) = told(run) {
         return Some(join(run, told, findings));
     }
+    // What somebody wanted, or a limit of ours, is its own cause.
+    if ["Cancelled", "Skipped"].contains(&run.status.as_str()) {
+        return of_itself(run);
+    }
+    // Whatever should have started it did.
+    let is_its_own = |finding: &&Finding| job_of(finding) == run.job;
+    let first = failed().filter(is_its_own).filter(|f| f.check != Check::Trigger);
+    let first = first.min_by_key(|finding| finding.check);
     if run.ended_badly() && (run.exit_code.is_some() || first.is_none()) {
         return of_itself(run);
     }
     // It ended without a word, or did not begin: what is broken is what keeps it.
-    first.filter(|_| run.status != "Running").map(of_finding)
+    let is_kept = run.status != "Running" && !run.waits_for_slot();
+    first.filter(|_| is_kept).map(of_finding)
 }
 
 /// The program's own end, or ours: nothing that the account could be blamed for.
@@ -87,18 +94,20 @@ fn join(run: &RunSeen, told: Cause, findings: &[Finding]) -> NamedCause {
         };
     }
     let looked_at = suspects.first().is_some_and(|first| related.iter().any(|f| f.check == *first));
-    let (sentence, remedy) =
-        if may_pass(told.kind) && looked_at && is(Status::Skipped).next().is_none() {
-            let fine =
-                is(Status::Ok).map(|f| format!("{}: {}: {}", f.check, f.subject, f.evidence));
-            proof.extend(fine);
-            (
-                format!("{}; all is in order now, so it passed by itself", without_guess(&told)),
-                "run it again; if it comes again, look at the service's own health".to_owned(),
-            )
-        } else {
-            (told.sentence, told.remedy)
-        };
+    let all_fine = related.iter().all(|finding| finding.status == Status::Ok);
+    let (sentence, remedy) = if may_pass(told.kind) && looked_at && all_fine {
+        let fine = is(Status::Ok).map(|f| format!("{}: {}: {}", f.check, f.subject, f.evidence));
+        proof.extend(fine);
+        (
+            format!("{}; all is in order now, so it passed by itself", without_guess(&told)),
+            "run it again; if it comes again, look at the service's own health".to_owned(),
+        )
+    } else {
+        // What may be behind it, and what could not be looked at.
+        let open = related.iter().filter(|finding| finding.status != Status::Ok);
+        proof.extend(open.map(|finding| format!("{}: {}", finding.check, finding.evidence)));
+        (told.sentence, told.remedy)
+    };
     NamedCause { kind: Some(told.kind), check: None, sentence, proof, remedy }
 }
 
@@ -115,10 +124,7 @@ fn without_guess(told: &Cause) -> &str {
 /// Whether a finding is about the run's job, and, where it is about services, about one that the
 /// words can mean.
 fn concerns(finding: &Finding, run: &RunSeen, kind: Kind) -> bool {
-    let (job, about) = match finding.subject.split_once(": ") {
-        Some((job, about)) => (job, Some(about)),
-        None => (finding.subject.as_str(), None),
-    };
+    let about = finding.subject.split_once(": ").map(|(_, about)| about);
     let is_way = matches!(
         finding.check,
         Check::Route
@@ -128,10 +134,30 @@ fn concerns(finding: &Finding, run: &RunSeen, kind: Kind) -> bool {
             | Check::PublicIp
             | Check::Endpoint
     );
-    job == run.job
-        && about
-            .filter(|_| is_way)
-            .is_none_or(|services| services.split(", ").any(|service| kind_is_about(kind, service)))
+    let is_meant = |about: &str| match finding.check {
+        _ if is_way => about.split(", ").any(|service| kind_is_about(kind, service)),
+        Check::ExecutionRolePermissions => kind_is_of(kind, about),
+        _ => true,
+    };
+    job_of(finding) == run.job && about.is_none_or(is_meant)
+}
+
+/// The job that a finding is about.
+fn job_of(finding: &Finding) -> &str {
+    finding.subject.split_once(": ").map_or(finding.subject.as_str(), |(job, _)| job)
+}
+
+/// Whether the words are about an action: `ecr:BatchGetImage`.
+fn kind_is_of(kind: Kind, action: &str) -> bool {
+    let service = action.split(':').next().unwrap_or(action);
+    match kind {
+        Kind::ImageDenied | Kind::ImageUnpullable => service == "ecr",
+        Kind::LogDenied => service == "logs",
+        Kind::SecretDenied | Kind::SecretUnreadable => {
+            ["secretsmanager", "ssm", "kms"].contains(&service)
+        }
+        _ => true,
+    }
 }
 
 fn kind_is_about(kind: Kind, service: &str) -> bool {
@@ -232,6 +258,7 @@ fn suspects(kind: Kind) -> &'static [Check] {
         }
         Kind::ImageName
         | Kind::RateLimit
+        | Kind::SecretThrottled
         | Kind::DiskFull
         | Kind::LogDriver
         | Kind::EfsUnreachable

@@ -99,13 +99,7 @@ pub(super) fn services(
     if subject.enable_execute_command {
         need(Service::SsmMessages, here, None);
     }
-    let resolve = |mut to: Destination| {
-        if let Some(Source::Seen(addresses)) = evidence.hosts.get(&to.host) {
-            to.addresses.clone_from(addresses);
-        }
-        to
-    };
-    needed.into_values().map(resolve).collect()
+    needed.into_values().collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! Pure: it walks the packet's way over what EC2 describes: the name, the route, the gateway at its
 //! end, the security groups, the network ACLs for question and answer. What could not be seen is
-//! named, and hides nothing that can be told without it.
+//! named, and hides nothing that can be told without it; what stops the packet only if nothing
+//! unseen lets it through is told as a doubt.
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use super::{Check, Unseen};
 mod acl;
 mod blocker;
 mod destination;
+mod doubt;
 mod exit;
 mod gateway;
 mod groups;
@@ -103,10 +105,14 @@ pub struct Reach {
     pub path: Option<Path>,
     /// What stops the packet, in its order.
     pub blockers: Vec<Blocker>,
+    /// What stops it unless something that could not be seen lets it through.
+    pub doubts: Vec<(Blocker, Unseen)>,
     /// What could not be seen on the way, each with what it would have been.
     pub unseen: Vec<(Check, Unseen)>,
     /// What works and is worth a word.
     pub notes: Vec<Note>,
+    /// What was looked at and let it through.
+    pub passed: Vec<Check>,
 }
 
 /// Why a walk ends.
@@ -128,16 +134,30 @@ impl From<Unseen> for Stop {
 }
 
 impl Reach {
-    fn note(&mut self, check: Check, stop: Stop) {
-        match stop {
-            Stop::Blocked(blocker) => self.blockers.push(blocker),
-            Stop::Unseen(unseen) => self.unseen.push((check, unseen)),
+    fn note(&mut self, check: Check, outcome: Result<(), Stop>) {
+        match outcome {
+            Ok(()) => self.passed.push(check),
+            Err(Stop::Blocked(blocker)) => self.blockers.push(blocker),
+            Err(Stop::Unseen(unseen)) => self.unseen.push((check, unseen)),
         }
     }
 }
 
 /// Walks a packet's way from a task in one subnet to a service.
 pub fn reach(world: &World, from: &Origin<'_>, to: &Destination) -> Reach {
+    let mut reach = walk(world, from, to);
+    if let Some(unseen) = doubt::about(world, from, to, &mut reach) {
+        let (doubted, certain) =
+            reach.blockers.into_iter().partition(|blocker| blocker.is_doubtful());
+        reach.blockers = certain;
+        let doubted: Vec<Blocker> = doubted;
+        reach.doubts = doubted.into_iter().map(|blocker| (blocker, unseen.clone())).collect();
+    }
+    reach
+}
+
+/// The same, as if what was seen were all there is.
+fn walk(world: &World, from: &Origin<'_>, to: &Destination) -> Reach {
     let mut reach = Reach::default();
     let subnet = match world.subnet(from.subnet) {
         Ok(Some(subnet)) => subnet,
@@ -157,36 +177,43 @@ pub fn reach(world: &World, from: &Origin<'_>, to: &Destination) -> Reach {
             None
         }
     };
-    if let Some(vpc) = vpc.filter(|vpc| !vpc.dns_support && !vpc.custom_resolver) {
-        reach.blockers.push(Blocker::DnsOff { vpc: vpc.id.clone() });
-        return reach;
+    if let Some(vpc) = vpc {
+        if !vpc.dns_support && !vpc.custom_resolver {
+            reach.blockers.push(Blocker::DnsOff { vpc: vpc.id.clone() });
+            return reach;
+        }
+        reach.passed.push(Check::VpcDns);
     }
-    let start = Start { world, origin: from, subnet, vpc };
+    follow(Start { world, origin: from, subnet, vpc }, to, &mut reach);
+    reach
+}
+
+/// Follows the way out of the subnet, and what guards it.
+fn follow(start: Start<'_, '_>, to: &Destination, reach: &mut Reach) {
+    let Start { world, origin: from, subnet, .. } = start;
     match start.exit(to, &mut reach.notes) {
         Ok(exit) => {
-            for (check, outcome) in [
-                (Check::SecurityGroup, pass_groups(world, from, &exit, to)),
-                (Check::Endpoint, pass_endpoint_groups(world, from, subnet, &exit, to)),
-                (Check::NetworkAcl, pass_acls(world, subnet, &exit, to)),
-            ] {
-                outcome.unwrap_or_else(|stop| reach.note(check, stop));
+            reach.note(Check::SecurityGroup, pass_groups(world, from, &exit, to));
+            reach.note(Check::Endpoint, pass_endpoint_groups(world, from, subnet, &exit, to));
+            reach.note(Check::NetworkAcl, pass_acls(world, subnet, &exit, to));
+            if let Some(unseen) = start.hidden_route(&exit.path) {
+                reach.unseen.push((Check::Route, unseen));
             }
             reach.path = Some(exit.path);
         }
         Err(stop) => {
             if let (Stop::Unseen(_), Some(exit)) = (&stop, start.exit_unseen(to)) {
-                for outcome in
-                    [pass_groups(world, from, &exit, to), pass_acls(world, subnet, &exit, to)]
-                {
-                    if let Err(Stop::Blocked(blocker)) = outcome {
-                        reach.blockers.push(blocker);
-                    }
+                // What may not be seen here is told where the way is known.
+                for (check, outcome) in [
+                    (Check::SecurityGroup, pass_groups(world, from, &exit, to)),
+                    (Check::NetworkAcl, pass_acls(world, subnet, &exit, to)),
+                ] {
+                    reach.note(check, outcome);
                 }
             }
-            reach.note(Check::Route, stop);
+            reach.note(Check::Route, Err(stop));
         }
     }
-    reach
 }
 
 fn pass_groups(
@@ -204,9 +231,17 @@ fn pass_groups(
         }
         End::Endpoint { endpoint, subnets } => {
             let cidrs = subnets.iter().filter_map(|subnet| subnet.v4().or(subnet.v6()));
-            let addresses: Vec<_> = cidrs.flat_map(ends).collect();
+            let cidrs: Vec<_> = cidrs.collect();
+            let addresses: Vec<_> = cidrs.iter().copied().flat_map(ends).collect();
             let other = Other { addresses: &addresses, groups: &endpoint.groups, list: None };
-            groups::let_out(world, own, &other, to, &endpoint.id)
+            let outcome = groups::let_out(world, own, &other, to, &endpoint.id);
+            // A rule for some of its subnet may be for the very addresses that it has.
+            match outcome {
+                Err(Stop::Blocked(_)) if groups::name_some_of(world, own, &cidrs, to.port) => {
+                    Err(Unseen::NotAsked("the endpoint's own addresses").into())
+                }
+                outcome => outcome,
+            }
         }
     }
 }

@@ -10,27 +10,26 @@ use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 
 use super::Source;
-use super::evidence::{Evidence, EvidenceError, SubjectTrigger};
+use super::evidence::{Evidence, EvidenceError, SubjectTrigger, whole_secret};
 use super::needs::ImageName;
 
 /// Maps whose keys are names.
-const NAMED: [&str; 7] =
-    ["clusters", "images", "roles", "logGroups", "secrets", "triggers", "hosts"];
+const NAMED: [&str; 6] = ["clusters", "images", "roles", "logGroups", "secrets", "triggers"];
 /// Fields that hold AWS's words or ours, never anybody's.
 const KEPT_FIELDS: [&str; 13] = [
-    "network",
     "kind",
     "status",
     "state",
     "stopCode",
     "permission",
+    "platforms",
     "region",
     "action",
     "trustedServices",
     "capacity",
     "capacityProviders",
     "architecture",
-    "platforms",
+    "taskShown",
 ];
 /// Words that host names and ARNs are made of, which somebody may have used as a name as well.
 const KEPT_WORDS: [&str; 16] = [
@@ -50,6 +49,19 @@ const KEPT_WORDS: [&str; 16] = [
     "schedule",
     "secret",
     "secretsmanager",
+];
+
+/// Registries that everybody knows, beside those of AWS's.
+const PUBLIC_REGISTRIES: [&str; 9] = [
+    "docker.io",
+    "gcr.io",
+    "ghcr.io",
+    "mcr.microsoft.com",
+    "nvcr.io",
+    "public.ecr.aws",
+    "quay.io",
+    "registry-1.docker.io",
+    "registry.k8s.io",
 ];
 
 /// The evidence without account ids and names.
@@ -83,11 +95,43 @@ struct Masks {
 
 impl Masks {
     fn note(&mut self, kind: &'static str, name: &str) {
+        self.note_as(kind, name, "");
+    }
+
+    /// Notes a name whose mask must look like one of its kind by what it ends in.
+    fn note_as(&mut self, kind: &'static str, name: &str, end: &str) {
         let known = name.is_empty() || KEPT_WORDS.contains(&name) || self.words.contains_key(name);
         if !known {
             let count = self.counts.entry(kind).or_default();
             *count += 1;
-            self.words.insert(name.to_owned(), format!("{kind}-{count}"));
+            self.words.insert(name.to_owned(), format!("{kind}-{count}{end}"));
+        }
+    }
+
+    /// A role, by its path and name, and by the name alone, as sessions have it.
+    fn note_role(&mut self, arn: &str) {
+        let name = own_name(arn);
+        self.note("role", name);
+        self.note("role", name.rsplit('/').next().unwrap_or(name));
+    }
+
+    /// A secret, and its key; a parameter's name begins with a slash or not.
+    fn note_secret(&mut self, named: &str) {
+        self.note("secret", own_name(whole_secret(named)).trim_start_matches('/'));
+    }
+
+    /// A key by its id or alias.
+    fn note_key(&mut self, key: Option<&String>) {
+        let name = key.and_then(|key| key.rsplit([':', '/']).next());
+        self.note("key", name.unwrap_or_default());
+    }
+
+    fn note_image(&mut self, image: &str) {
+        let name = ImageName::of(image);
+        self.note("repository", name.repository);
+        let is_public = PUBLIC_REGISTRIES.contains(&name.host) || name.ecr.is_some();
+        if !is_public {
+            self.note_as("registry", name.host, ".example");
         }
     }
 
@@ -110,15 +154,14 @@ impl Masks {
                 self.note("family", definition.name.split(':').next().unwrap_or_default());
                 for container in &definition.containers {
                     self.note("container", &container.name);
-                    self.note("repository", ImageName::of(&container.image).repository);
+                    self.note_image(&container.image);
                     if let Some(logs) = &container.logs {
                         self.note("log-group", &logs.group);
                     }
-                    container
-                        .secrets
-                        .iter()
-                        .for_each(|secret| self.note("secret", own_name(secret)));
+                    container.secrets.iter().for_each(|secret| self.note_secret(secret));
                 }
+                let roles = [&definition.execution_role, &definition.task_role];
+                roles.into_iter().flatten().for_each(|role| self.note_role(role));
             }
             // A group that is not there is known by the name that jobs.yaml has.
             if let Source::Seen(groups) = &subject.security_groups {
@@ -126,19 +169,28 @@ impl Masks {
                 named.for_each(|group| self.note("group", group));
             }
             if let Some(role) = &subject.dispatch_role {
-                self.note("role", own_name(role));
+                self.note_role(role);
             }
         }
         if let Some(run) = &evidence.run {
             self.note("run", &run.id);
             self.note("job", &run.job);
         }
-        evidence.roles.keys().for_each(|role| self.note("role", own_name(role)));
+        evidence.roles.keys().for_each(|role| self.note_role(role));
         evidence.clusters.keys().for_each(|cluster| self.note("cluster", cluster));
         evidence.log_groups.keys().for_each(|group| self.note("log-group", group));
-        evidence.secrets.keys().for_each(|secret| self.note("secret", own_name(secret)));
-        let images = evidence.images.keys();
-        images.for_each(|image| self.note("repository", ImageName::of(image).repository));
+        evidence.secrets.keys().for_each(|secret| self.note_secret(secret));
+        evidence.images.keys().for_each(|image| self.note_image(image));
+        for secret in evidence.secrets.values() {
+            if let Source::Seen(Some(secret)) = secret {
+                self.note_key(secret.key.as_ref());
+            }
+        }
+        for group in evidence.log_groups.values() {
+            if let Source::Seen(Some(group)) = group {
+                self.note_key(group.key.as_ref());
+            }
+        }
     }
 
     /// Puts the masks on every text; the names of fields are ours and stay.
@@ -152,6 +204,7 @@ impl Masks {
                         Value::Object(map) if NAMED.contains(&key.as_str()) => {
                             Value::Object(self.cover_map(map))
                         }
+                        value if key == "network" => self.cover_reasons(value),
                         value if KEPT_FIELDS.contains(&key.as_str()) => value,
                         value => self.cover(value),
                     };
@@ -163,6 +216,22 @@ impl Masks {
         }
     }
 
+    /// Of the network only why something was not seen is anybody's words.
+    fn cover_reasons(&mut self, value: Value) -> Value {
+        let Value::Object(fields) = value else { return value };
+        let fields = fields.into_iter().map(|(key, value)| match value {
+            Value::String(reason) if key == "reason" => {
+                let reason = self.cover_text(&reason);
+                (key, Value::String(reason))
+            }
+            value => {
+                let value = self.cover_reasons(value);
+                (key, value)
+            }
+        });
+        Value::Object(fields.collect())
+    }
+
     fn cover_map(&mut self, map: Map<String, Value>) -> Map<String, Value> {
         map.into_iter().map(|(key, value)| (self.cover_text(&key), self.cover(value))).collect()
     }
@@ -171,11 +240,18 @@ impl Masks {
     fn cover_text(&mut self, text: &str) -> String {
         // A whole word at a time: a job `a` is not in every `a`.
         static ACCOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\b\d{12}\b").ok());
+        static ASKER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+            Regex::new(r"(:(?:user|assumed-role|federated-user)/)[\w+=,.@/-]+").ok()
+        });
         let mut text = text.to_owned();
         let mut words: Vec<(&String, &String)> = self.words.iter().collect();
         words.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
         for (word, mask) in words {
             text = replace_word(&text, word, mask);
+        }
+        // Whoever asked stands in what AWS refused, and is in no list of ours.
+        if let Some(asker) = ASKER.as_ref() {
+            text = asker.replace_all(&text, "${1}somebody").into_owned();
         }
         let accounts = &mut self.accounts;
         match ACCOUNT.as_ref() {

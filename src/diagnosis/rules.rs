@@ -10,6 +10,7 @@ mod quota;
 mod roles;
 mod secrets;
 mod subnets;
+mod task;
 mod trigger;
 
 use super::evidence::{Definition, Evidence, Subject};
@@ -26,6 +27,7 @@ struct Look<'e> {
 pub(super) fn findings(evidence: &Evidence) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         evidence.jobs.iter().flat_map(|subject| Look { evidence, subject }.all()).collect();
+    findings.extend(evidence.run.as_ref().and_then(task::finding));
     findings.sort_by_key(|finding| finding.check);
     findings
 }
@@ -85,6 +87,10 @@ impl<'e> Look<'e> {
 
     fn warn(self, check: Check, evidence: impl Into<String>, remedy: impl Into<String>) -> Finding {
         Finding::warn(check, &self.subject.job, evidence, remedy)
+    }
+
+    fn open(self, check: Check, evidence: &str) -> Finding {
+        Finding::open(check, &self.subject.job, evidence)
     }
 
     fn skip(self, check: Check, unseen: &Unseen) -> Finding {

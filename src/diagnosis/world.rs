@@ -16,7 +16,6 @@ pub struct World {
     pub subnets: Source<Vec<Subnet>>,
     pub route_tables: Source<Vec<RouteTable>>,
     pub internet_gateways: Source<Vec<InternetGateway>>,
-    pub egress_only_gateways: Source<Vec<InternetGateway>>,
     pub nat_gateways: Source<Vec<NatGateway>>,
     pub endpoints: Source<Vec<Endpoint>>,
     pub security_groups: Source<Vec<SecurityGroup>>,
@@ -30,8 +29,6 @@ pub struct World {
 pub struct Vpc {
     /// `vpc-` and digits.
     pub id: String,
-    /// Every block it has.
-    pub cidrs: Vec<IpNet>,
     /// Whether Amazon's resolver answers in it (`enableDnsSupport`).
     pub dns_support: bool,
     /// Whether hosts have names in it (`enableDnsHostnames`), which private DNS needs.
@@ -60,6 +57,10 @@ pub struct Subnet {
     /// Whether its resolver makes IPv6 addresses of IPv4 ones, for a NAT gateway to take back.
     #[serde(default)]
     pub dns64: bool,
+    /// Whether it is another account's, which shares it: NAT gateways and endpoints beside it are
+    /// seen by that account alone.
+    #[serde(default)]
+    pub shared: bool,
 }
 
 /// A route table.
@@ -101,11 +102,11 @@ pub enum Block {
     PrefixList(String),
 }
 
-/// An internet gateway, or an egress-only one.
+/// An internet gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InternetGateway {
-    /// `igw-` or `eigw-` and digits.
+    /// `igw-` and digits.
     pub id: String,
     /// The VPCs it is attached to.
     pub vpcs: Vec<String>,
@@ -144,15 +145,15 @@ pub struct Endpoint {
     /// Whether the service's own name leads to it.
     #[serde(default)]
     pub private_dns: bool,
+    /// Whether it answers to IPv6 as well.
+    #[serde(default)]
+    pub v6: bool,
     /// The subnets that an interface endpoint has a network interface in.
     #[serde(default)]
     pub subnets: Vec<String>,
     /// An interface endpoint's security groups.
     #[serde(default)]
     pub groups: Vec<String>,
-    /// The tables that a gateway endpoint has a route in.
-    #[serde(default)]
-    pub route_tables: Vec<String>,
     /// Whether its policy lets everybody do everything.
     #[serde(default = "yes")]
     pub open_policy: bool,

@@ -37,5 +37,5 @@ async fn bucket(inquiry: &Inquiry<'_>, name: &str) -> Result<Option<Trigger>, Un
     let found = inquiry.ask_unless(permission, &["NoSuchBucket"], s3.get(&path)).await?;
     // An element without anything in it is what switches it on.
     let enabled = |answer: String| answer.contains("<EventBridgeConfiguration");
-    Ok(found.map(|answer| Trigger { enabled: enabled(answer), astray: false }))
+    Ok(found.map(|answer| Trigger { enabled: enabled(answer), to_queue: Source::NotAsked }))
 }

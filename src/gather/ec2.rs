@@ -7,9 +7,10 @@ use aws_sdk_ec2::types::{Filter, Tag};
 use ipnet::IpNet;
 
 use super::inquiry::Inquiry;
-use crate::diagnosis::world::{Peer, Rule, SecurityGroup, World};
+use crate::diagnosis::world::{Peer, Rule, SecurityGroup, Subnet, World};
 use crate::diagnosis::{Source, Unseen};
 use crate::jobs::Network;
+use crate::network::{self, NetworkError, choose_subnets};
 
 mod endpoints;
 mod filters;
@@ -32,6 +33,8 @@ pub(super) struct Ec2<'a> {
 pub(super) struct Named {
     id: String,
     vpc: String,
+    /// The account.
+    owner: Option<String>,
     name: String,
     tags: BTreeMap<String, String>,
 }
@@ -56,9 +59,8 @@ pub(super) async fn find(inquiry: &Inquiry<'_>, networks: &[&Network]) -> Found 
     ec2.vpcs = ec2.vpcs_of(networks).await;
     let (vpcs, subnets, tables, nats) =
         tokio::join!(ec2.all_vpcs(), ec2.all_subnets(), ec2.route_tables(), ec2.nat_gateways());
-    let (gateways, egress_only, endpoints, groups, acls) = tokio::join!(
+    let (gateways, endpoints, groups, acls) = tokio::join!(
         ec2.internet_gateways(),
-        ec2.egress_only_gateways(),
         ec2.endpoints(),
         ec2.security_groups(),
         ec2.network_acls(),
@@ -70,7 +72,6 @@ pub(super) async fn find(inquiry: &Inquiry<'_>, networks: &[&Network]) -> Found 
         subnets: subnets.into(),
         route_tables: tables.into(),
         internet_gateways: gateways.into(),
-        egress_only_gateways: egress_only.into(),
         nat_gateways: nats.into(),
         endpoints: endpoints.into(),
         security_groups: groups.into(),
@@ -122,6 +123,16 @@ impl Ec2<'_> {
 }
 
 impl Found {
+    /// Notes which subnets another account shares with this one.
+    pub(super) fn note_shared(&mut self, account: &str) {
+        let (Source::Seen(subnets), Ok(names)) = (&mut self.world.subnets, &self.subnets) else {
+            return;
+        };
+        for (subnet, named) in subnets.iter_mut().zip(names) {
+            subnet.shared = named.owner.as_ref().is_some_and(|owner| owner != account);
+        }
+    }
+
     /// What a job's network means. A group that longshore would make is put into the world as it
     /// will be.
     pub(super) fn place(&mut self, network: &Network) -> Place {
@@ -132,12 +143,21 @@ impl Found {
         if network.subnet_tags.is_empty() {
             return Ok(network.subnets.clone());
         }
-        let known = self.subnets.as_ref().map_err(Unseen::clone)?;
-        let has_tags = |subnet: &&Named| {
-            network.subnet_tags.iter().all(|(key, value)| subnet.tags.get(key) == Some(value))
-        };
-        let found = known.iter().filter(|subnet| Some(&subnet.vpc) == network.vpc.as_ref());
-        Ok(found.filter(has_tags).map(|subnet| subnet.id.clone()).collect())
+        let names = self.subnets.as_ref().map_err(Unseen::clone)?;
+        let known = self.world.subnets.seen("subnets")?.iter().zip(names);
+        let inside = known.filter(|(subnet, _)| Some(&subnet.vpc) == network.vpc.as_ref());
+        let found: Vec<network::Subnet> = inside.map(|(it, named)| to_choice(it, named)).collect();
+        Ok(match choose_subnets(network, &found) {
+            Ok(chosen) => chosen,
+            // That there is none is a finding of its own.
+            Err(NetworkError::Invalid(_)) => Vec::new(),
+            Err(NetworkError::Unavailable(_)) => {
+                let has_tags = |subnet: &network::Subnet| {
+                    network.subnet_tags.iter().all(|(tag, text)| subnet.tags.get(tag) == Some(text))
+                };
+                found.into_iter().filter(has_tags).map(|subnet| subnet.id).collect()
+            }
+        })
     }
 
     fn groups_of(&mut self, network: &Network) -> Result<Vec<String>, Unseen> {
@@ -157,8 +177,19 @@ impl Found {
         let vpc = network.vpc.clone().unwrap_or_default();
         groups.push(to_be_made(id.clone(), vpc.clone()));
         let (name, tags) = (wanted.name.clone(), BTreeMap::new());
-        known.push(Named { id: id.clone(), vpc, name, tags });
+        known.push(Named { id: id.clone(), vpc, owner: None, name, tags });
         Ok(vec![id])
+    }
+}
+
+/// A subnet as a launch chooses among them: full ones and those that are not ready are left out.
+fn to_choice(subnet: &Subnet, named: &Named) -> network::Subnet {
+    network::Subnet {
+        id: subnet.id.clone(),
+        zone: subnet.zone.clone(),
+        free_addresses: subnet.free_addresses,
+        available: subnet.available,
+        tags: named.tags.clone(),
     }
 }
 
@@ -181,4 +212,63 @@ fn to_tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
 /// A block as EC2 writes it; what is none is left out.
 fn to_block(text: Option<String>) -> Option<IpNet> {
     text?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+    use super::*;
+
+    /// Private subnets of one VPC: free addresses, and whether they are ready.
+    fn found(subnets: &[(&str, u32, bool)]) -> Found {
+        let subnet = |(id, free, available): &(&str, u32, bool)| Subnet {
+            id: (*id).to_owned(),
+            vpc: "vpc-1".to_owned(),
+            zone: "a".to_owned(),
+            cidrs: Vec::new(),
+            free_addresses: *free,
+            available: *available,
+            dns64: false,
+            shared: false,
+        };
+        let named = |(id, ..): &(&str, u32, bool)| Named {
+            id: (*id).to_owned(),
+            vpc: "vpc-1".to_owned(),
+            owner: Some("123456789012".to_owned()),
+            name: String::new(),
+            tags: BTreeMap::from([("Type".to_owned(), "private".to_owned())]),
+        };
+        let world = World {
+            subnets: Source::Seen(subnets.iter().map(subnet).collect()),
+            ..World::default()
+        };
+        Found { world, subnets: Ok(subnets.iter().map(named).collect()), groups: Ok(Vec::new()) }
+    }
+
+    #[test]
+    fn a_job_means_the_subnets_that_a_launch_would_choose() {
+        let network =
+            r#"{"vpc":"vpc-1","subnetTags":{"Type":"private"},"securityGroups":["sg-1"]}"#;
+        let network: Network = serde_json::from_str(network).unwrap();
+        for (subnets, expected) in [
+            (&[("one", 9, true), ("full", 0, true), ("new", 9, false)][..], &["one"][..]),
+            (&[("full", 0, true), ("fuller", 0, true)], &["full", "fuller"]),
+            (&[("new", 9, false)], &["new"]),
+            (&[], &[]),
+        ] {
+            let place = found(subnets).place(&network);
+            let expected = expected.iter().map(|id| (*id).to_owned()).collect();
+            assert_eq!(place.subnets, Source::Seen(expected), "{subnets:?}");
+        }
+    }
+
+    #[test]
+    fn a_subnet_of_another_account_is_shared() {
+        for (account, shared) in [("123456789012", false), ("210987654321", true)] {
+            let mut found = found(&[("one", 9, true)]);
+            found.note_shared(account);
+            assert_eq!(found.world.subnets.seen("subnets").unwrap()[0].shared, shared, "{account}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::inquiry::Inquiry;
 use super::policy::{self, Word};
+use super::signed;
 use crate::diagnosis::evidence::Image;
 use crate::diagnosis::{ImageName, Source, Unseen};
 
@@ -23,6 +24,8 @@ const MANIFESTS: [&str; 4] = [
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
+/// An image's configuration is a few thousand; more is something else.
+const CONFIG_BYTES_MAX: u64 = 4 << 20;
 /// What ECR says of an image that it does not have.
 const MISSING: [&str; 2] = ["ImageNotFoundException", "RepositoryNotFoundException"];
 
@@ -78,14 +81,11 @@ impl Ecr<'_> {
         if found.is_none() {
             return self.comes_at_first_pull().await;
         }
-        let (manifest, policy) = tokio::join!(self.manifest(), self.policy());
-        let platforms = manifest.ok().flatten().map(|manifest| platforms(&manifest));
+        let (platforms, policy) = tokio::join!(self.platforms(), self.policy());
         let is_ours = account.is_none_or(|account| account == self.registry);
-        let policy_admits = match (policy, role) {
-            (Ok(policy), Some(role)) => admits(policy.as_ref(), role, is_ours),
-            _ => None,
-        };
-        Ok(Some(Image { platforms: platforms.unwrap_or_default(), policy_admits }))
+        let policy_admits =
+            policy.map(|policy| role.and_then(|role| admits(policy.as_ref(), role, is_ours)));
+        Ok(Some(Image { platforms: platforms.into(), policy_admits: policy_admits.into() }))
     }
 
     /// An image that is not there, unless the registry fetches it from another one when somebody
@@ -94,15 +94,35 @@ impl Ecr<'_> {
     async fn comes_at_first_pull(&self) -> Result<Option<Image>, Unseen> {
         let call = self.client.describe_pull_through_cache_rules().registry_id(self.registry);
         let rules = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>();
-        let rules = self.inquiry.ask("ecr:DescribePullThroughCacheRules", rules).await;
-        let rules = rules.unwrap_or_default().into_iter();
-        let mut prefixes = rules.filter_map(|rule| rule.ecr_repository_prefix);
+        let rules = self.inquiry.ask("ecr:DescribePullThroughCacheRules", rules).await?;
+        let mut prefixes = rules.into_iter().filter_map(|rule| rule.ecr_repository_prefix);
         match prefixes.find(|prefix| is_below(self.repository, prefix)) {
             Some(prefix) => Err(Unseen::Failed(format!(
                 "the registry fetches {prefix} from another one at the first pull"
             ))),
             None => Ok(None),
         }
+    }
+
+    /// What the image was built for: a list of images says it, one by itself in its configuration.
+    async fn platforms(&self) -> Result<Vec<String>, Unseen> {
+        let Some(manifest) = self.manifest().await? else { return Ok(Vec::new()) };
+        let config = &manifest["config"];
+        let is_small = config["size"].as_u64().is_none_or(|size| size <= CONFIG_BYTES_MAX);
+        match config["digest"].as_str().filter(|_| is_small) {
+            Some(digest) => Ok(platform(&self.config(digest).await?).into_iter().collect()),
+            None => Ok(listed_platforms(&manifest)),
+        }
+    }
+
+    async fn config(&self, digest: &str) -> Result<Value, Unseen> {
+        let permission = "ecr:GetDownloadUrlForLayer";
+        let call = self.client.get_download_url_for_layer().registry_id(self.registry);
+        let call = call.repository_name(self.repository).layer_digest(digest).send();
+        let url = self.inquiry.ask(permission, call).await?.download_url.unwrap_or_default();
+        let text = self.inquiry.ask(permission, signed::fetch(self.inquiry.aws, &url)).await?;
+        serde_json::from_str(&text)
+            .map_err(|_| Unseen::Failed("the image's configuration cannot be read".to_owned()))
     }
 
     async fn manifest(&self) -> Result<Option<Value>, Unseen> {
@@ -132,21 +152,21 @@ fn is_below(repository: &str, prefix: &str) -> bool {
     prefix == "ROOT" || rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// What a list of images says they were built for; an image by itself says it where only a pull
-/// leads.
-fn platforms(manifest: &Value) -> Vec<String> {
+/// What a list of images says they were built for.
+fn listed_platforms(manifest: &Value) -> Vec<String> {
     let listed = manifest["manifests"].as_array().into_iter().flatten();
-    listed
-        .filter_map(|image| {
-            let platform = &image["platform"];
-            let (os, processor) = (platform["os"].as_str()?, platform["architecture"].as_str()?);
-            // A builder's notes are listed among the images.
-            (os != "unknown").then(|| match platform["variant"].as_str() {
-                Some(variant) => format!("{os}/{processor}/{variant}"),
-                None => format!("{os}/{processor}"),
-            })
-        })
-        .collect()
+    listed.filter_map(|image| platform(&image["platform"])).collect()
+}
+
+/// System, processor and its variant, in a list as in a configuration
+/// (<https://github.com/opencontainers/image-spec/blob/main/config.md>).
+fn platform(of: &Value) -> Option<String> {
+    let (os, processor) = (of["os"].as_str()?, of["architecture"].as_str()?);
+    // A builder's notes are listed among the images.
+    (os != "unknown").then(|| match of["variant"].as_str() {
+        Some(variant) => format!("{os}/{processor}/{variant}"),
+        None => format!("{os}/{processor}"),
+    })
 }
 
 /// Whether a repository's policy lets a role pull; `None` where it does not decide. In the role's

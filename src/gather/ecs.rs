@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::Client;
+use aws_sdk_ecs::types::Task;
 use futures_util::future::join_all;
 
 use super::Topic;
@@ -111,14 +112,16 @@ impl<'a> Ecs<'a> {
             .map(|found| definition::to_definition(found, &here)))
     }
 
-    /// The task of the run, as long as ECS shows it.
-    pub(super) async fn task(&self, topic: &Topic<'_>) -> Option<TaskSeen> {
+    /// The task of the run, if it has one: `None` within where ECS does not show it any more.
+    pub(super) async fn task(&self, topic: &Topic<'_>) -> Option<Result<Option<TaskSeen>, Unseen>> {
         let launch = topic.run?.launch()?;
         let task = launch.task.as_deref()?;
         let cluster = task::cluster_of(task)?;
         let call = self.client.describe_tasks().cluster(cluster).tasks(task).send();
-        let answer = self.inquiry.ask("ecs:DescribeTasks", call).await.ok()?;
-        answer.tasks.unwrap_or_default().into_iter().next().map(TaskSeen::of)
+        let missing = ["ClusterNotFoundException"];
+        let answer = self.inquiry.ask_unless("ecs:DescribeTasks", &missing, call).await;
+        let first = |tasks: Option<Vec<Task>>| tasks.unwrap_or_default().into_iter().next();
+        Some(answer.map(|answer| first(answer?.tasks).map(TaskSeen::of)))
     }
 }
 

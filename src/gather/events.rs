@@ -43,12 +43,12 @@ async fn rule(
     let missing = ["ResourceNotFoundException"];
     let found = inquiry.ask_unless("events:DescribeRule", &missing, call).await?;
     let Some(found) = found else { return Ok(None) };
-    let enabled = found.state == Some(RuleState::Enabled);
+    // There is more than one way to be enabled.
+    let enabled = found.state != Some(RuleState::Disabled);
     let call = client.list_targets_by_rule().rule(name).send();
-    // Where targets may not be seen, the rule is still there.
-    let astray = match inquiry.ask("events:ListTargetsByRule", call).await {
-        Ok(found) => !found.targets().iter().any(|target| target.arn().ends_with(queue)),
-        Err(_) => false,
-    };
-    Ok(Some(Trigger { enabled, astray }))
+    let targets = inquiry.ask("events:ListTargetsByRule", call).await;
+    let to_queue = targets
+        .map(|found| found.targets().iter().any(|target| target.arn().ends_with(queue)))
+        .into();
+    Ok(Some(Trigger { enabled, to_queue }))
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::Client;
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
+use aws_sdk_iam::types::{
+    ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType,
+};
 use futures_util::future::{join_all, try_join_all};
 use serde_json::Value;
 
@@ -65,8 +67,7 @@ impl Iam<'_> {
             Err(unseen) => unseen,
         };
         let policies = if is_bounded { None } else { self.policies(name).await.ok() };
-        let read = policies.map(|policies| decide(&policies, needed)).unwrap_or_default();
-        if read.is_empty() { Err(unseen) } else { Ok(read) }
+        policies.map(|policies| decide(&policies, needed)).ok_or(unseen)
     }
 
     async fn simulate(&self, arn: &str, needed: &Needed) -> Result<Vec<Decision>, Unseen> {
@@ -86,13 +87,7 @@ impl Iam<'_> {
                 call.set_action_names(Some(actions)).resource_arns(concrete(resource)).send();
             let answer = self.inquiry.ask("iam:SimulatePrincipalPolicy", call).await?;
             let results = answer.evaluation_results.unwrap_or_default().into_iter();
-            Ok(results
-                .map(|result| Decision {
-                    allowed: result.eval_decision == PolicyEvaluationDecisionType::Allowed,
-                    action: result.eval_action_name,
-                    resource: resource.to_owned(),
-                })
-                .collect::<Vec<_>>())
+            Ok(results.map(|result| to_decision(result, resource)).collect::<Vec<_>>())
         });
         Ok(try_join_all(asked).await?.concat())
     }
@@ -133,6 +128,18 @@ impl Iam<'_> {
     }
 }
 
+/// What a simulation says. It knows nothing of the task, so a condition on the task's VPC, say, is no
+/// reason to deny it.
+fn to_decision(result: EvaluationResult, resource: &str) -> Decision {
+    let is_open = result.missing_context_values.is_some_and(|missing| !missing.is_empty());
+    let allowed = match result.eval_decision {
+        PolicyEvaluationDecisionType::Allowed => Some(true),
+        _ if is_open => None,
+        _ => Some(false),
+    };
+    Decision { action: result.eval_action_name, resource: resource.to_owned(), allowed }
+}
+
 /// A log group's streams are allowed by `:*` and by `:log-stream:*` alike: one of them is asked for.
 fn concrete(resource: &str) -> String {
     match resource.strip_suffix(":*") {
@@ -149,14 +156,14 @@ fn readable(policy: Option<Value>) -> Result<Value, Unseen> {
 fn decide(policies: &[Value], needed: &Needed) -> Vec<Decision> {
     needed
         .iter()
-        .filter_map(|(action, resource)| {
+        .map(|(action, resource)| {
             let resource_name = concrete(resource);
             let allowed = match policy::word(policies, action, &resource_name, &|_| true) {
-                Word::Allows => true,
-                Word::Denies | Word::Silent => false,
-                Word::Unclear => return None,
+                Word::Allows => Some(true),
+                Word::Denies | Word::Silent => Some(false),
+                Word::Unclear => None,
             };
-            Some(Decision { action: action.clone(), resource: resource.clone(), allowed })
+            Decision { action: action.clone(), resource: resource.clone(), allowed }
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use aws_sdk_ecs::config::http::HttpResponse;
@@ -15,10 +15,13 @@ use crate::diagnosis::Unseen;
 
 /// How long one question may take, with all its tries and pages.
 pub(super) const LIMIT: Duration = Duration::from_secs(12);
+/// How long all of them together may take: answers lead to more questions.
+const LIMIT_OF_ALL: Duration = Duration::from_secs(40);
 
 /// What is asked over one connection, and how far it is.
 pub(super) struct Inquiry<'a> {
     pub(super) aws: &'a SdkConfig,
+    since: Instant,
     progress: Cell<Progress>,
     /// Whether AWS said anything at all, be it no.
     heard: Cell<bool>,
@@ -30,6 +33,7 @@ impl<'a> Inquiry<'a> {
     pub(super) fn new(aws: &'a SdkConfig, tell: &'a dyn Fn(Progress)) -> Self {
         Self {
             aws,
+            since: Instant::now(),
             progress: Cell::default(),
             heard: Cell::new(false),
             failure: RefCell::default(),
@@ -63,7 +67,8 @@ impl<'a> Inquiry<'a> {
         E: Error + ProvideErrorMetadata + 'static,
     {
         self.count(|progress| progress.asked += 1);
-        let answer = within(LIMIT, permission, call).await;
+        let left = LIMIT_OF_ALL.saturating_sub(self.since.elapsed());
+        let answer = within(LIMIT.min(left), permission, call).await;
         self.count(|progress| progress.answered += 1);
         match answer {
             Ok(Ok(answer)) => {
@@ -121,7 +126,7 @@ pub(super) async fn within<T>(
     permission: &str,
     call: impl Future<Output = T>,
 ) -> Result<T, Unseen> {
-    let late = |_| Unseen::Failed(format!("{permission}: no answer within {limit:?}"));
+    let late = |_| Unseen::Failed(format!("{permission}: no answer in time"));
     tokio::time::timeout(limit, call).await.map_err(late)
 }
 
@@ -132,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_answer_in_time_is_not_known() {
         let late = within(Duration::ZERO, "ec2:DescribeVpcs", std::future::pending::<()>()).await;
-        let expected = Unseen::Failed("ec2:DescribeVpcs: no answer within 0ns".to_owned());
+        let expected = Unseen::Failed("ec2:DescribeVpcs: no answer in time".to_owned());
         assert_eq!(late, Err(expected));
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use serde_json::json;
 
+use super::ecs::account_of;
 use super::inquiry::Inquiry;
 use super::signed::Service;
 use crate::diagnosis::evidence::Secret;
@@ -17,16 +18,21 @@ const OWN_KEY: &str = "alias/aws/ssm";
 pub(super) async fn parameters(
     inquiry: &Inquiry<'_>,
     wanted: &BTreeSet<String>,
+    account: Option<&str>,
 ) -> BTreeMap<String, Source<Option<Secret>>> {
     let kept = wanted.iter().filter(|name| !name.contains(":secretsmanager:"));
     let asked = kept.map(async |name| {
-        let found = parameter(inquiry, name).await;
+        let found = parameter(inquiry, name, account).await;
         (name.clone(), found.into())
     });
     join_all(asked).await.into_iter().collect()
 }
 
-async fn parameter(inquiry: &Inquiry<'_>, named: &str) -> Result<Option<Secret>, Unseen> {
+async fn parameter(
+    inquiry: &Inquiry<'_>,
+    named: &str,
+    account: Option<&str>,
+) -> Result<Option<Secret>, Unseen> {
     let here = inquiry.aws.region().map(ToString::to_string).unwrap_or_default();
     let region = named.starts_with("arn:").then(|| named.split(':').nth(3)).flatten();
     let region = region.map_or(here, str::to_owned);
@@ -35,10 +41,16 @@ async fn parameter(inquiry: &Inquiry<'_>, named: &str) -> Result<Option<Secret>,
     let question = json!({ "ParameterFilters": [filter] });
     let call = ssm.ask("AmazonSSM.DescribeParameters", &question);
     let answer = inquiry.ask("ssm:DescribeParameters", call).await?;
-    Ok(answer["Parameters"].as_array().and_then(|found| found.first()).map(|found| {
+    let found = answer["Parameters"].as_array().and_then(|found| found.first());
+    // Only an account itself lists its parameters.
+    let owner = account_of(named).filter(|_| named.starts_with("arn:"));
+    if found.is_none() && owner.is_some_and(|owner| account.is_none_or(|own| own != owner)) {
+        return Err(Unseen::Failed("another account's parameters are not listed".to_owned()));
+    }
+    Ok(found.map(|found| {
         let key = found["KeyId"].as_str().filter(|key| *key != OWN_KEY);
         // A parameter is made with its value.
-        Secret { has_value: true, key: key.map(str::to_owned) }
+        Secret { has_value: true, deleted: false, key: key.map(str::to_owned) }
     }))
 }
 

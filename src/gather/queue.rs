@@ -18,16 +18,17 @@ const SENDER: &str = "events.amazonaws.com";
 /// What SQS says of a queue that is not there.
 const MISSING: [&str; 2] = ["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"];
 
-/// Whether the installation's events queue is there and takes what the rules of these names send.
+/// Whether the installation's events queue takes what the rules of these names send; `None` where
+/// there is no such queue.
 pub(super) async fn admits(
     inquiry: &Inquiry<'_>,
     namespace: &Namespace,
     rules: &BTreeSet<String>,
-) -> Result<bool, Unseen> {
+) -> Result<Option<bool>, Unseen> {
     let client = Client::new(inquiry.aws);
     let call = client.get_queue_url().queue_name(format!("{namespace}-events")).send();
     let found = inquiry.ask_unless("sqs:GetQueueUrl", &MISSING, call).await?;
-    let Some(url) = found.and_then(|found| found.queue_url) else { return Ok(false) };
+    let Some(url) = found.and_then(|found| found.queue_url) else { return Ok(None) };
     let call = client.get_queue_attributes().queue_url(&url);
     let call = call.attribute_names(QueueAttributeName::Policy).send();
     let found = inquiry.ask("sqs:GetQueueAttributes", call).await?;
@@ -35,10 +36,10 @@ pub(super) async fn admits(
     let policy = policy.and_then(|policy| serde_json::from_str(&policy).ok()).unwrap_or_default();
     let region = inquiry.aws.region().map(ToString::to_string).unwrap_or_default();
     let (partition, account) = (partition(&region), account_of(&url));
-    Ok(rules.iter().all(|rule| {
+    Ok(Some(rules.iter().all(|rule| {
         let arn = format!("arn:{partition}:events:{region}:{account}:rule/{rule}");
         lets_in(&policy, &arn)
-    }))
+    })))
 }
 
 /// The account in a queue's URL: `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`.

@@ -53,6 +53,6 @@ async fn schedule(
     let found = inquiry.ask_unless("scheduler:GetSchedule", &missing, call).await?;
     Ok(found.map(|found| Trigger {
         enabled: found.state == Some(ScheduleState::Enabled),
-        astray: found.target.is_some_and(|target| !target.arn.ends_with(queue)),
+        to_queue: Source::Seen(found.target.is_some_and(|target| target.arn.ends_with(queue))),
     }))
 }

@@ -36,8 +36,8 @@ async fn secret(inquiry: &Inquiry<'_>, name: &str) -> Result<Option<Secret>, Uns
         let versions = found.version_ids_to_stages.unwrap_or_default();
         let is_current = versions.values().flatten().any(|stage| stage == "AWSCURRENT");
         Secret {
-            // One that waits to be deleted gives its value to nobody.
-            has_value: is_current && found.deleted_date.is_none(),
+            has_value: is_current,
+            deleted: found.deleted_date.is_some(),
             key: found.kms_key_id.filter(|key| !key.ends_with(OWN_KEY)),
         }
     }))

@@ -1,4 +1,4 @@
-//! Calls to services of which we ask one question each: a client of theirs would be a hundred
+//! Calls to services of which we ask a question or two each: a client of theirs would be a hundred
 //! thousand lines to build. Sent, tried again and signed by what the clients themselves are made of.
 
 use std::error::Error;
@@ -17,6 +17,7 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::HttpStatusCodeClassifier;
 use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
+use aws_types::service_config::ServiceConfigKey;
 use serde_json::Value;
 
 /// A service in a region.
@@ -73,41 +74,34 @@ impl Service<'_> {
     ) -> Answer {
         let signed = self.sign(method, path, headers, body).await;
         let request = signed.map_err(SdkError::construction_failure)?;
-        let Some(client) = self.aws.http_client() else {
-            return Err(SdkError::construction_failure("there is no HTTP client"));
-        };
-        let mut operation = Operation::builder()
-            .service_name(self.name)
-            .operation_name("Ask")
-            .http_client(client)
-            .endpoint_url(&self.endpoint())
-            .no_auth()
-            .retry_classifier(HttpStatusCodeClassifier::default());
-        if let Some(retries) = self.aws.retry_config() {
-            operation = operation.standard_retry(retries);
-        }
-        if let Some(timeouts) = self.aws.timeout_config() {
-            operation = operation.timeout_config(timeouts.clone());
-        }
-        if let Some(sleep) = self.aws.sleep_impl() {
-            operation = operation.sleep_impl(sleep);
-        }
-        operation
-            .serializer(move |(): ()| {
-                request.try_clone().ok_or_else(|| "a request is sent twice".into())
-            })
-            .deserializer(read)
-            .build()
-            .invoke(())
-            .await
+        carry(self.aws, self.name, &self.endpoint(), request).await
     }
 
-    /// Where it answers: where everything does if the environment says so.
+    /// Where it answers: where the environment or the profile says for it alone, or for everything.
     fn endpoint(&self) -> String {
         let Self { name, region, .. } = self;
         let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-        let own = || format!("https://{name}.{region}.amazonaws.com{suffix}");
-        self.aws.endpoint_url().map_or_else(own, |url| url.trim_end_matches('/').to_owned())
+        let fips = if self.aws.use_fips() == Some(true) { "-fips" } else { "" };
+        let usual = || format!("https://{name}{fips}.{region}.amazonaws.com{suffix}");
+        let told = self.told_endpoint();
+        let told = told.or_else(|| self.aws.endpoint_url().map(str::to_owned));
+        told.map_or_else(usual, |url| url.trim_end_matches('/').to_owned())
+    }
+
+    /// `AWS_ENDPOINT_URL_CLOUDWATCH_LOGS` and the like
+    /// (<https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html>). What a program
+    /// says of all services comes before it.
+    fn told_endpoint(&self) -> Option<String> {
+        if self.aws.get_origin("endpoint_url").is_client_config() {
+            return None;
+        }
+        let id = match self.name {
+            "logs" => "CloudWatch Logs",
+            name => name,
+        };
+        let key = ServiceConfigKey::builder();
+        let key = key.service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+        self.aws.service_config()?.load_config(key.ok()?)
     }
 
     async fn sign(
@@ -149,6 +143,58 @@ impl Service<'_> {
         instructions.apply_to_request_http1x(&mut request);
         Ok(HttpRequest::try_from(request.map(Into::into))?)
     }
+}
+
+/// Gets what is at an address that is signed already.
+pub(super) async fn fetch(aws: &SdkConfig, url: &str) -> Answer {
+    let parts = url.parse::<hyper::Uri>().map(hyper::Uri::into_parts);
+    let parts = parts.map_err(SdkError::construction_failure)?;
+    let (Some(scheme), Some(host), Some(path)) =
+        (parts.scheme, parts.authority, parts.path_and_query)
+    else {
+        return Err(SdkError::construction_failure("the address is not a whole one"));
+    };
+    let request = hyper::Request::builder().method("GET").uri(path.as_str()).body(String::new());
+    let request = request.map_err(SdkError::construction_failure)?;
+    let request = HttpRequest::try_from(request.map(Into::into));
+    let request = request.map_err(SdkError::construction_failure)?;
+    carry(aws, "layers", &format!("{scheme}://{host}"), request).await
+}
+
+/// Sends a request and brings the answer, with the retries and limits that clients have.
+async fn carry(
+    aws: &SdkConfig,
+    name: &'static str,
+    endpoint: &str,
+    request: HttpRequest,
+) -> Answer {
+    let Some(client) = aws.http_client() else {
+        return Err(SdkError::construction_failure("there is no HTTP client"));
+    };
+    let mut operation = Operation::builder()
+        .service_name(name)
+        .operation_name("Ask")
+        .http_client(client)
+        .endpoint_url(endpoint)
+        .no_auth()
+        .retry_classifier(HttpStatusCodeClassifier::default());
+    if let Some(retries) = aws.retry_config() {
+        operation = operation.standard_retry(retries);
+    }
+    if let Some(timeouts) = aws.timeout_config() {
+        operation = operation.timeout_config(timeouts.clone());
+    }
+    if let Some(sleep) = aws.sleep_impl() {
+        operation = operation.sleep_impl(sleep);
+    }
+    operation
+        .serializer(move |(): ()| {
+            request.try_clone().ok_or_else(|| "a request is sent twice".into())
+        })
+        .deserializer(read)
+        .build()
+        .invoke(())
+        .await
 }
 
 type Failure = OrchestratorError<Refusal>;

@@ -90,6 +90,11 @@ fn a_permission_that_was_missing_is_named_and_hides_nothing_else() {
     assert_eq!(skipped.len(), 1, "{diagnosis:#}");
     assert!(skipped[0]["evidence"].as_str().is_some_and(|e| e.contains("ec2:DescribeNatGateways")));
     assert!(with_status(&diagnosis, "ok").len() > 20, "{diagnosis:#}");
+    let fine: Vec<&Value> =
+        with_status(&diagnosis, "ok").into_iter().map(|finding| &finding["check"]).collect();
+    for check in ["vpc-dns", "security-group", "network-acl"] {
+        assert!(fine.contains(&&json!(check)), "{check}: {diagnosis:#}");
+    }
 }
 
 #[test]
@@ -123,6 +128,97 @@ fn what_the_evidence_is_not_about_is_told() {
     project.write("evidence.json", r#"{"version": 99}"#);
     let done = ask(&project, &["doctor"]);
     assert!(done.stderr.contains("format version 99"), "{done:#?}");
+}
+
+/// Evidence in which something is changed.
+fn changed(name: &str, change: impl Fn(&mut Value)) -> String {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/evidence/{name}.json"));
+    let text = std::fs::read_to_string(kept).expect("evidence");
+    let mut evidence: Value = serde_json::from_str(&text).expect("JSON");
+    change(&mut evidence);
+    evidence.to_string()
+}
+
+#[test]
+fn what_is_no_evidence_is_told_with_its_place() {
+    let whole = changed("nothing-wrong", |_| {});
+    let project = Project::new("jobs: {}\n");
+    let lists = "[".repeat(100_000);
+    for (text, part) in [
+        ("", "EOF while parsing a value at line 1 column 0"),
+        ("null", "invalid type: null"),
+        ("[]", "invalid length 0"),
+        ("{}", "missing field `version`"),
+        (r#"{"version":1}"#, "missing field `gatheredAt`"),
+        (r#"{"version":0}"#, "format version 0"),
+        (r#"{"version":-1}"#, "invalid value: integer `-1`"),
+        (r#"{"version":"1"}"#, "invalid type: string"),
+        (r#"{"version":2,"shape":"round"}"#, "use the longshore that wrote it"),
+        (r#"{"version":99999999999}"#, "format version 99999999999"),
+        (&whole[..whole.len() / 2], "EOF while parsing"),
+        (&lists, "this is no evidence"),
+    ] {
+        project.write("evidence.json", text);
+        for verb in ["doctor", "why"] {
+            let done = ask(&project, &[verb]);
+            assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""), "{text:.40}: {done:#?}");
+            assert!(done.stderr.contains(part), "{text:.40}: {}", done.stderr);
+        }
+    }
+    project.write("evidence.json", b"\xff\xfe{}");
+    assert!(ask(&project, &["doctor"]).stderr.contains("not UTF-8"));
+    project.write("evidence.json", vec![b' '; (64 << 20) + 1]);
+    assert!(ask(&project, &["doctor"]).stderr.contains("it has over 64 MiB"));
+}
+
+#[test]
+fn evidence_that_a_later_longshore_added_to_is_read_all_the_same() {
+    let project = Project::new("jobs: {}\n");
+    let text = changed("nothing-wrong", |evidence| {
+        evidence["phaseOfTheMoon"] = json!("full");
+        evidence["jobs"][0]["colour"] = json!("red");
+    });
+    project.write("evidence.json", format!("\u{feff}{text}"));
+    let done = ask(&project, &["doctor"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+}
+
+#[test]
+fn evidence_with_nothing_in_it_is_no_clean_bill() {
+    let project = Project::new("jobs: {}\n");
+    let nothing =
+        r#"{"version":1,"gatheredAt":"2026-11-24T09:14:07Z","region":"eu-west-1","jobs":[]}"#;
+    project.write("evidence.json", nothing);
+    for (verb, part) in [("doctor", "about no job"), ("why", "about no run")] {
+        let done = ask(&project, &[verb]);
+        assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""), "{done:#?}");
+        assert!(done.stderr.contains(part), "{}", done.stderr);
+    }
+    // A job of which nothing was seen: all is skipped, and nothing is called fine or broken.
+    let text = changed("nothing-wrong", |evidence| {
+        let keys: Vec<String> = evidence.as_object().expect("it").keys().cloned().collect();
+        for key in keys.iter().filter(|key| !["version", "gatheredAt", "region"].contains(&&***key))
+        {
+            if key != "jobs" {
+                evidence.as_object_mut().expect("it").remove(key);
+            }
+        }
+        evidence["jobs"] = json!([{ "job": "report", "cluster": "batch", "container": "main" }]);
+    });
+    project.write("evidence.json", text);
+    let diagnosis = ask(&project, &["doctor", "-o", "json"]).json();
+    for status in ["fail", "warn", "ok"] {
+        assert!(with_status(&diagnosis, status).is_empty(), "{status}: {diagnosis:#}");
+    }
+    // Everything was seen, and there is nothing.
+    let text = changed("nothing-wrong", |evidence| {
+        for (_, seen) in evidence["network"].as_object_mut().expect("a network") {
+            *seen = json!({ "seen": [] });
+        }
+    });
+    project.write("evidence.json", text);
+    let diagnosis = ask(&project, &["doctor", "-o", "json"]).json();
+    assert_eq!(diagnosis["cause"]["check"], "subnets", "{diagnosis:#}");
 }
 
 #[test]

@@ -18,17 +18,17 @@ pub struct Cluster {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
-    /// What it was built for: `linux/amd64`, `linux/arm64`; empty where that was not looked at.
+    /// What it was built for: `linux/amd64`, `linux/arm64`.
     #[serde(default)]
-    pub platforms: Vec<String>,
+    pub platforms: Source<Vec<String>>,
     /// Whether the repository's own policy lets the execution role pull; `None` where the role's
-    /// policy alone decides, or the repository's was not seen.
+    /// policy alone decides.
     #[serde(default)]
-    pub policy_admits: Option<bool>,
+    pub policy_admits: Source<Option<bool>>,
 }
 
 /// A role.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Role {
     /// The services that may take it on: `ecs-tasks.amazonaws.com`.
@@ -46,8 +46,8 @@ pub struct Decision {
     pub action: String,
     /// The ARN, or `*`.
     pub resource: String,
-    /// Whether it may.
-    pub allowed: bool,
+    /// Whether it may; `None` where a condition decides that could not be looked into.
+    pub allowed: Option<bool>,
 }
 
 /// A log group.
@@ -65,6 +65,9 @@ pub struct LogGroup {
 pub struct Secret {
     /// Whether it has a current value.
     pub has_value: bool,
+    /// Whether it waits to be deleted, and gives its value to nobody.
+    #[serde(default)]
+    pub deleted: bool,
     /// The key it is encrypted with, if it is one of the account's own.
     #[serde(default)]
     pub key: Option<String>,
@@ -76,18 +79,18 @@ pub struct Secret {
 pub struct Trigger {
     /// Whether it does: a rule or schedule that is enabled, a bucket that tells EventBridge.
     pub enabled: bool,
-    /// Whether none of what it sends to is the events queue; a bucket has nothing to do with that.
+    /// Whether it sends to the events queue; nobody asks that of a bucket.
     #[serde(default)]
-    pub astray: bool,
+    pub to_queue: Source<bool>,
 }
 
 /// How many vCPUs may run, and do.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Quota {
     /// At most.
     pub vcpus_max: f64,
-    /// Now, where that was seen.
+    /// Now.
     #[serde(default)]
-    pub vcpus_used: Option<f64>,
+    pub vcpus_used: Source<f64>,
 }

@@ -102,6 +102,7 @@ impl Definition {
                 Some(Architecture::Arm64) => "ARM64".to_owned(),
                 Some(Architecture::X86_64) | None => "X86_64".to_owned(),
             },
+            windows: false,
             execution_role: entry.execution_role_arn.clone(),
             task_role: entry.task_role_arn.clone(),
             containers: vec![ContainerDefinition {
@@ -148,8 +149,9 @@ impl Definition {
             if let Some(LogTarget { group, region, create }) = &container.logs {
                 let group = format!("arn:{partition}:logs:{region}:{account}:log-group:{group}");
                 need(&["logs:CreateLogStream", "logs:PutLogEvents"], &format!("{group}:*"));
+                // AWS names a group that is to be made with a colon at its end, as well.
                 if *create {
-                    need(&["logs:CreateLogGroup"], &group);
+                    need(&["logs:CreateLogGroup"], &format!("{group}:*"));
                 }
             }
             for secret in &container.secrets {

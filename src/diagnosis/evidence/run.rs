@@ -1,10 +1,13 @@
 //! The run that is asked about.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
-use crate::run::{Run, State};
+use crate::diagnosis::Source;
+use crate::run::{Run, State, Wait};
+
+/// Where a run stands whose job has as many others under way as it may.
+const WAITS_FOR_SLOT: &str = "WaitingForSlot";
 
 /// The run that is asked about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,9 +33,9 @@ pub struct RunSeen {
     /// The cause that was stored with it.
     #[serde(default)]
     pub cause: Option<Cause>,
-    /// Since when its task has been waited for, if it has not started.
+    /// Whether ECS still shows its task.
     #[serde(default)]
-    pub pending_since: Option<Timestamp>,
+    pub task_shown: Source<bool>,
 }
 
 impl RunSeen {
@@ -54,13 +57,13 @@ impl RunSeen {
             }
         }
         let status = match &run.state {
+            State::Waiting { wait: Wait::Slot, .. } => WAITS_FOR_SLOT,
             State::Waiting { .. } => "Waiting",
             State::Launching { .. } => "Launching",
             State::Started => "Started",
             State::Running { .. } => "Running",
             State::Ended { verdict, .. } => verdict.as_str(),
         };
-        let is_pending = matches!(run.state, State::Started);
         Self {
             id: run.id.to_string(),
             job: run.job.to_string(),
@@ -70,12 +73,18 @@ impl RunSeen {
             stop_code: None,
             exit_code: run.exit_code(),
             cause: run.cause().cloned(),
-            pending_since: launch.filter(|_| is_pending).map(|launch| launch.at),
+            task_shown: Source::NotAsked,
         }
+    }
+
+    /// Whether it waits for others of its job to end, as its limit says.
+    pub(crate) fn waits_for_slot(&self) -> bool {
+        self.status == WAITS_FOR_SLOT
     }
 
     /// Whether it ended otherwise than well.
     pub(crate) fn ended_badly(&self) -> bool {
-        !["Waiting", "Launching", "Started", "Running", "Succeeded"].contains(&self.status.as_str())
+        ![WAITS_FOR_SLOT, "Waiting", "Launching", "Started", "Running", "Succeeded"]
+            .contains(&self.status.as_str())
     }
 }

@@ -74,6 +74,9 @@ pub struct Definition {
     pub memory: u32,
     /// `X86_64` or `ARM64`.
     pub architecture: String,
+    /// Whether its containers are of Windows, and not of Linux.
+    #[serde(default)]
+    pub windows: bool,
     /// By ARN.
     #[serde(default)]
     pub execution_role: Option<String>,

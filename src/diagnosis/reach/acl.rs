@@ -9,6 +9,8 @@ use crate::diagnosis::world::{AclEntry, NetworkAcl, Subnet, World};
 
 /// The ports a task's kernel asks from, to which the answers come.
 const TASK_PORTS: (u16, u16) = (32_768, 60_999);
+/// The number of the last entry, which every ACL has and which denies what is left.
+const LAST: u32 = 32_767;
 /// The ports a NAT gateway asks from
 /// (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html>).
 const NAT_PORTS: (u16, u16) = (1_024, 65_535);
@@ -115,7 +117,7 @@ fn passes(
         let (first, last) = entry.ports.unwrap_or((0, u16::MAX));
         let meets = |(low, high): &(u16, u16)| first <= *high && last >= *low;
         if !entry.allow && open.iter().any(meets) {
-            return Err(Some(entry.number));
+            return Err(Some(entry.number).filter(|number| *number < LAST));
         }
         open = open.into_iter().flat_map(|part| without(part, (first, last))).collect();
         if open.is_empty() {

@@ -94,6 +94,35 @@ impl Blocker {
         }
     }
 
+    /// Whether it only stops what goes by routes, which an endpoint may stand in for.
+    pub(super) fn is_doubtful(&self) -> bool {
+        match self {
+            Self::NoCommonFamily { .. }
+            | Self::NoRoute { .. }
+            | Self::Blackhole { .. }
+            | Self::NoPublicIp { .. }
+            | Self::GatewayDetached { .. }
+            | Self::NatState { .. }
+            | Self::NatNoAddress { .. }
+            | Self::NatPrivate { .. }
+            | Self::NatNoWayOut { .. }
+            | Self::PeeringEnds { .. }
+            | Self::EgressOnlyIsV6 { .. }
+            | Self::EgressClosed { .. }
+            | Self::AclClosed { .. } => true,
+            Self::NoSubnet { .. }
+            | Self::DnsOff { .. }
+            | Self::NoTable { .. }
+            | Self::Stolen { .. }
+            | Self::PrivateDnsOff { .. }
+            | Self::HostnamesOff { .. }
+            | Self::EndpointState { .. }
+            | Self::EndpointNotInTable { .. }
+            | Self::EndpointClosed { .. }
+            | Self::NoGroup { .. } => false,
+        }
+    }
+
     /// What is wrong, in one sentence.
     pub fn sentence(&self, to: &Destination) -> String {
         let (host, port) = (&to.host, to.port);
@@ -166,7 +195,9 @@ impl Blocker {
                 list(groups),
                 to.service
             ),
-            Self::NoGroup { group } => format!("EC2 knows no security group {group}"),
+            Self::NoGroup { group } => {
+                format!("EC2 knows no security group {group} in the subnets' VPC")
+            }
             Self::EgressClosed { groups, to } => {
                 format!("{} let nothing out to {to} on port {port}", list(groups))
             }

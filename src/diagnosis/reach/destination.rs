@@ -99,9 +99,12 @@ impl Destination {
         Self { service, region: region.to_owned(), host, port: HTTPS, addresses: Vec::new() }
     }
 
-    /// Whether an endpoint's service name means this.
+    /// Whether an endpoint's service name means this. ECR's dual-stack names lead to no endpoint
+    /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html>).
     pub(super) fn is_service(&self, name: &str) -> bool {
-        let endpoint = self.service.endpoint_name();
+        let is_ecr = matches!(self.service, Service::EcrApi | Service::EcrDkr);
+        let is_dual = self.host.ends_with(".on.aws") || self.host.ends_with(".api.aws");
+        let endpoint = self.service.endpoint_name().filter(|_| !(is_ecr && is_dual));
         endpoint.is_some_and(|endpoint| {
             name.strip_suffix(endpoint).is_some_and(|before| {
                 before.strip_suffix('.').is_some_and(|before| before.ends_with(&self.region))
@@ -122,10 +125,16 @@ impl Destination {
     }
 
     /// Whether ECS itself chooses the name it is called by, and takes one with IPv6 addresses where
-    /// a task has no others. The image's host is chosen by whoever writes the task definition
-    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-networking.html>).
+    /// a task has no others. The image's host is chosen by whoever writes the task definition, and
+    /// `aws ecs execute-command` needs IPv4 ("Using a VPC in IPv6-only mode" in
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html>).
     pub(super) fn is_called_by_ecs(&self) -> bool {
-        !matches!(self.service, Service::EcrDkr | Service::Host(_))
+        !matches!(self.service, Service::EcrDkr | Service::SsmMessages | Service::Host(_))
+    }
+
+    /// Whether its public addresses are its own, and not just any.
+    pub(super) fn is_known(&self, world: &World) -> bool {
+        [false, true].into_iter().any(|v6| self.targets(world, v6).known)
     }
 
     /// AWS's list of the service's addresses, where it publishes one.
@@ -156,6 +165,20 @@ impl Destination {
             false => ANYWHERE_V4.map(IpAddr::V4).to_vec(),
         };
         Targets { addresses, known: false }
+    }
+}
+
+/// Whether an address is one of the internet's.
+pub(super) fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            // Beside the private blocks, the carriers' shared one, and those that nobody routes.
+            let [a, b, ..] = v4.octets();
+            let is_shared = a == 100 && (64..128).contains(&b);
+            !(v4.is_private() || v4.is_link_local() || is_shared || a >= 224)
+        }
+        // `64:ff9b::` is NAT64's, `fc00::` private.
+        IpAddr::V6(v6) => v6.segments()[0] & 0xe000 == 0x2000,
     }
 }
 

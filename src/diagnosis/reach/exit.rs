@@ -2,10 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::destination::nat64;
+use super::destination::{is_public, nat64};
 use super::routes::{Target, route_to, table_of};
-use super::{Blocker, Destination, Note, Origin, Path, Stop};
-use crate::diagnosis::world::{Block, Endpoint, EndpointKind, RouteTable, Subnet, Vpc, World};
+use super::{Blocker, Destination, Note, Origin, Path, Service, Stop};
+use crate::diagnosis::Unseen;
+use crate::diagnosis::world::{
+    Block, Endpoint, EndpointKind, NatGateway, RouteTable, Subnet, Vpc, World,
+};
 
 /// The way out, and who is at its end.
 pub(super) struct Exit<'w> {
@@ -37,16 +40,39 @@ impl<'w> Start<'w, '_> {
     pub(super) fn exit(self, to: &Destination, notes: &mut Vec<Note>) -> Result<Exit<'w>, Stop> {
         let useless = match self.by_name(to) {
             Ok(Named::Endpoint(endpoint)) => return self.to_endpoint(endpoint, to, notes),
-            Ok(Named::Useless(blocker)) => Some(Stop::Blocked(blocker)),
-            Ok(Named::Nothing) => None,
-            Err(stop) => Some(stop),
+            Ok(Named::Useless(blocker)) => Some(blocker),
+            // Where nobody could look for one, what the routes say is in doubt.
+            Ok(Named::Nothing) | Err(_) => None,
         };
         match (self.by_route(to, notes), useless) {
-            // An endpoint that could have stood in for the missing route says more; and if we
-            // could not look for one, there may be one.
-            (Err(Stop::Blocked(Blocker::NoRoute { .. })), Some(useless)) => Err(useless),
+            // An endpoint that could have stood in for the missing route says more.
+            (Err(Stop::Blocked(Blocker::NoRoute { .. })), Some(useless)) => Err(useless.into()),
             (outcome, _) => outcome,
         }
+    }
+
+    /// The endpoints, unless their owner alone sees them.
+    pub(super) fn endpoints(self) -> Result<&'w [Endpoint], Unseen> {
+        self.is_ours()?;
+        Ok(self.world.endpoints.seen("endpoints")?)
+    }
+
+    /// The NAT gateways, unless their owner alone sees them.
+    pub(super) fn nat_gateways(self) -> Result<&'w [NatGateway], Unseen> {
+        self.is_ours()?;
+        Ok(self.world.nat_gateways.seen("NAT gateways")?)
+    }
+
+    /// Whoever shares a subnet keeps the sight of what is beside it
+    /// (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-share-limitations.html>).
+    fn is_ours(self) -> Result<(), Unseen> {
+        let vpc = &self.subnet.vpc;
+        let theirs = || {
+            Unseen::Failed(format!(
+                "{vpc} is shared by another account, which alone sees its NAT gateways and endpoints"
+            ))
+        };
+        if self.subnet.shared { Err(theirs()) } else { Ok(()) }
     }
 
     /// What is at the end of a way that could not be seen: where no endpoint answers to the name,
@@ -59,20 +85,42 @@ impl<'w> Start<'w, '_> {
         Some(Exit { path: Path::Local, end: End::Addresses(addresses), nat_subnet: None })
     }
 
+    /// Why a more specific route may lead elsewhere: what is on its list could not be seen.
+    pub(super) fn hidden_route(self, path: &Path) -> Option<Unseen> {
+        if matches!(path, Path::GatewayEndpoint { .. } | Path::Interface { .. } | Path::Local) {
+            return None;
+        }
+        let table = table_of(self.world, &self.subnet.id, &self.subnet.vpc).ok()?;
+        table.routes.iter().filter(|route| !path.goes_by(&route.target)).find_map(|route| {
+            let Block::PrefixList(list) = &route.destination else { return None };
+            // AWS's own lists are of services that have gateway endpoints.
+            let is_gateway = self.world.endpoints.seen("endpoints").is_ok_and(|endpoints| {
+                endpoints.iter().any(|endpoint| {
+                    endpoint.id == route.target && endpoint.kind == EndpointKind::Gateway
+                })
+            });
+            self.world.listed(list).err().filter(|_| !is_gateway)
+        })
+    }
+
     /// The endpoint that the service's own name leads to.
     fn by_name(self, to: &Destination) -> Result<Named<'w>, Stop> {
-        let endpoints = self.world.endpoints.seen("endpoints")?;
         let mut useless = Named::Nothing;
-        for endpoint in endpoints {
+        for endpoint in self.endpoints()? {
             if endpoint.vpc != self.subnet.vpc || !to.is_service(&endpoint.service) {
                 continue;
             }
+            // Its name has no address that such a task could use.
+            let is_interface = endpoint.kind == EndpointKind::Interface;
+            if is_interface && !endpoint.v6 && self.subnet.v4().is_none() {
+                continue;
+            }
             match self.obstacle(endpoint)? {
-                None if endpoint.kind == EndpointKind::Interface => {
-                    return Ok(Named::Endpoint(endpoint));
-                }
+                None if is_interface => return Ok(Named::Endpoint(endpoint)),
                 // Its route is found among the others.
                 None => {}
+                // A gateway endpoint is what tasks are meant to take to S3.
+                Some(_) if is_interface && matches!(useless, Named::Useless(_)) => {}
                 Some(blocker) => useless = Named::Useless(blocker),
             }
         }
@@ -166,6 +214,10 @@ impl<'w> Start<'w, '_> {
                 self.by_family(to, true, notes)
             }
             (_, Some(_)) if v6 => self.by_family(to, true, notes),
+            // Some registries have IPv6 addresses, others not.
+            _ if matches!(to.service, Service::Host(_)) && to.addresses.is_empty() => {
+                Err(Unseen::NotAsked("the registry's IPv6 addresses").into())
+            }
             _ => Err(Blocker::NoCommonFamily { subnet: self.subnet.id.clone() }.into()),
         }
     }
@@ -203,11 +255,11 @@ impl<'w> Start<'w, '_> {
     fn note_thieves(self, table: &RouteTable, path: &Path, v6: bool, notes: &mut Vec<Note>) {
         for route in &table.routes {
             let Block::Cidr(cidr) = &route.destination else { continue };
-            let is_public = cidr.prefix_len() > 1
+            let is_some = cidr.prefix_len() > 1
                 && cidr.network().is_ipv6() == v6
-                && !is_private(cidr.network());
+                && is_public(cidr.network());
             let elsewhere = !path.goes_by(&route.target) && route.target != "local";
-            if is_public && (elsewhere || route.blackhole) {
+            if is_some && (elsewhere || route.blackhole) {
                 notes.push(Note::Thief {
                     table: table.id.clone(),
                     destination: cidr.to_string(),
@@ -224,16 +276,4 @@ enum Named<'w> {
     /// There is an endpoint, and it is of no use.
     Useless(Blocker),
     Nothing,
-}
-
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            // Beside the private blocks, the carriers' shared one.
-            let [a, b, ..] = v4.octets();
-            v4.is_private() || v4.is_link_local() || (a == 100 && (64..128).contains(&b))
-        }
-        // `64:ff9b::` is NAT64's, `fc00::` private.
-        IpAddr::V6(v6) => v6.segments()[0] & 0xe000 != 0x2000,
-    }
 }

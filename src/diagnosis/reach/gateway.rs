@@ -57,8 +57,7 @@ impl<'w> Start<'w, '_> {
 
     /// Whether this is a gateway endpoint, and not somebody's appliances.
     fn gateway_endpoint(self, id: &str, to: &Destination) -> Result<bool, Stop> {
-        let endpoints = self.world.endpoints.seen("endpoints")?;
-        let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.id == id) else {
+        let Some(endpoint) = self.endpoints()?.iter().find(|endpoint| endpoint.id == id) else {
             return Ok(false);
         };
         Ok(endpoint.kind == EndpointKind::Gateway && to.is_service(&endpoint.service))
@@ -81,9 +80,8 @@ impl<'w> Start<'w, '_> {
     }
 
     fn by_nat(self, id: &str, address: IpAddr, to: &Destination) -> Result<Way<'w>, Stop> {
-        let known = self.world.nat_gateways.seen("NAT gateways")?;
         let nat = || id.to_owned();
-        let Some(found) = known.iter().find(|known| known.id == id) else {
+        let Some(found) = self.nat_gateways()?.iter().find(|known| known.id == id) else {
             return Err(Blocker::NatState { nat: nat(), state: "gone".to_owned() }.into());
         };
         if found.state != "available" {

@@ -45,6 +45,16 @@ pub(super) fn let_in(
     Ok(allows(world, found.iter().flat_map(|group| &group.ingress), other, port)?)
 }
 
+/// Whether the groups let out to a part of one of these blocks.
+pub(super) fn name_some_of(world: &World, groups: &[String], blocks: &[IpNet], port: u16) -> bool {
+    let Ok(found) = find(world, groups) else { return false };
+    let rules = found.iter().flat_map(|group| &group.egress);
+    rules.filter(|rule| is_tcp(&rule.protocol) && has(rule, port)).any(|rule| match &rule.peer {
+        Peer::Cidr(cidr) => blocks.iter().any(|block| block.contains(cidr)),
+        Peer::PrefixList(_) | Peer::Group(_) => false,
+    })
+}
+
 fn find<'w>(world: &'w World, ids: &[String]) -> Result<Vec<&'w SecurityGroup>, Stop> {
     let known = world.security_groups.seen("security groups")?;
     ids.iter()

@@ -1,6 +1,7 @@
 //! What to do about a blocker: commands to paste, with a word in capitals for what only people
 //! know.
 
+use super::routes::Target;
 use super::{Blocker, Destination, Service};
 
 impl Blocker {
@@ -26,9 +27,10 @@ impl Blocker {
             ),
             Self::NoRoute { table, public_ip: false } => way_out(table, to),
             Self::NoTable { vpc } => format!("aws ec2 create-route-table --vpc-id {vpc}"),
-            Self::Blackhole { table, destination, .. } => format!(
-                "aws ec2 replace-route --route-table-id {table} {} --nat-gateway-id NAT",
-                destination_flag(destination)
+            Self::Blackhole { table, destination, target } => format!(
+                "aws ec2 replace-route --route-table-id {table} {} {}",
+                destination_flag(destination),
+                target_flag(target)
             ),
             Self::Stolen { table, destination, .. } => format!(
                 "aws ec2 delete-route --route-table-id {table} {}",
@@ -109,6 +111,18 @@ fn destination_flag(destination: &str) -> String {
         list if list.starts_with("pl-") => format!("--destination-prefix-list-id {list}"),
         v6 if v6.contains(':') => format!("--destination-ipv6-cidr-block {v6}"),
         v4 => format!("--destination-cidr-block {v4}"),
+    }
+}
+
+/// Another target of the kind that is gone.
+fn target_flag(gone: &str) -> &'static str {
+    match Target::of(gone) {
+        Target::Internet => "--gateway-id IGW",
+        Target::EgressOnly => "--egress-only-internet-gateway-id EIGW",
+        Target::Endpoint => "--vpc-endpoint-id VPCE",
+        Target::Local | Target::Nat | Target::Peering => "--nat-gateway-id NAT",
+        Target::Elsewhere if gone.starts_with("tgw") => "--transit-gateway-id TGW",
+        Target::Elsewhere => "--nat-gateway-id NAT",
     }
 }
 

@@ -8,8 +8,14 @@ use crate::diagnosis::{Check, Finding};
 
 pub(super) fn findings(look: Look<'_>, definition: &Definition) -> Vec<Finding> {
     let targets = definition.containers.iter().filter_map(|container| container.logs.as_ref());
-    let targets: BTreeMap<&String, &LogTarget> = targets.map(|logs| (&logs.group, logs)).collect();
-    targets.into_values().map(|logs| of(look, logs)).collect()
+    let mut each: BTreeMap<&String, &LogTarget> = BTreeMap::new();
+    for logs in targets {
+        // Whoever makes the group makes it for all.
+        each.entry(&logs.group)
+            .and_modify(|known| *known = if known.create { known } else { logs });
+        each.entry(&logs.group).or_insert(logs);
+    }
+    each.into_values().map(|logs| of(look, logs)).collect()
 }
 
 fn of(look: Look<'_>, logs: &LogTarget) -> Finding {

@@ -26,8 +26,10 @@ fn of(look: Look<'_>, provider: &str, needed: f64) -> Finding {
         Ok(quota) => quota,
         Err(unseen) => return Finding::skipped(check, &subject, &unseen),
     };
-    let Quota { vcpus_max: max, vcpus_used } = *quota;
-    let used = vcpus_used.unwrap_or(0.0);
+    let Quota { vcpus_max: max, vcpus_used } = quota;
+    let max = *max;
+    let in_use = vcpus_used.seen("tasks that run");
+    let used = in_use.as_ref().map_or(0.0, |used| **used);
     let code = if provider == "FARGATE_SPOT" { "L-36FBB829" } else { "L-3032A538" };
     let ask = format!(
         "aws service-quotas request-service-quota-increase --service-code fargate --quota-code \
@@ -46,9 +48,17 @@ fn of(look: Look<'_>, provider: &str, needed: f64) -> Finding {
         );
         return Finding::warn(check, &subject, sentence, ask);
     }
-    let in_use = match vcpus_used {
-        Some(used) => format!("{used} of {max} vCPU are in use"),
-        None => format!("the account may run {max} vCPU, how many it does was not seen"),
-    };
-    Finding::ok(check, &subject, format!("{in_use}, the task needs {needed}"))
+    match in_use {
+        Ok(used) => {
+            let sentence = format!("{used} of {max} vCPU are in use, the task needs {needed}");
+            Finding::ok(check, &subject, sentence)
+        }
+        Err(unseen) => {
+            let seen = format!(
+                "the account may run {max} vCPU, the task needs {needed}, how many run now is not \
+                 known"
+            );
+            Finding::partly(check, &subject, &seen, &unseen)
+        }
+    }
 }

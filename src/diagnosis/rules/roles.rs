@@ -1,9 +1,11 @@
 //! `execution-role`, `execution-role-permissions`, `task-role` and `pass-role`.
 
+use std::collections::BTreeSet;
+
 use super::{Look, source};
 use crate::diagnosis::evidence::{Decision, Definition};
 use crate::diagnosis::needs::ImageName;
-use crate::diagnosis::{Check, Finding, Unseen};
+use crate::diagnosis::{Check, Finding, Status, Unseen};
 
 /// Who takes on a task's roles.
 const ECS_TASKS: &str = "ecs-tasks.amazonaws.com";
@@ -92,25 +94,34 @@ fn permissions(look: Look<'_>, arn: &str) -> Vec<Finding> {
         Ok(None) => return Vec::new(),
         Err(unseen) => return vec![look.skip(check, &unseen)],
     };
-    let denied: Vec<Finding> = decisions
-        .iter()
-        .filter(|decision| !decision.allowed && decision.action != PASS_ROLE)
-        .map(|Decision { action, resource, .. }| {
-            Finding::fail(
-                check,
-                &look.about(action),
-                format!("{} may not {action} on {resource}", name(arn)),
-                allow(arn, action, resource),
-            )
-        })
-        .collect();
-    if denied.is_empty() {
-        let actions: Vec<&str> =
-            decisions.iter().map(|decision| decision.action.as_str()).collect();
-        vec![look.ok(check, format!("{} may {}", name(arn), actions.join(", ")))]
-    } else {
-        denied
-    }
+    let of = |allowed: Option<bool>| {
+        let its = decisions.iter().filter(|decision| decision.action != PASS_ROLE);
+        its.filter(move |decision| decision.allowed == allowed)
+    };
+    let denied = of(Some(false)).map(|Decision { action, resource, .. }| {
+        let sentence = format!("{} may not {action} on {resource}", name(arn));
+        Finding::fail(check, &look.about(action), sentence, allow(arn, action, resource))
+    });
+    let open = of(None).map(|Decision { action, resource, .. }| {
+        let role = name(arn);
+        let decides = match action.starts_with("kms:") {
+            true => "the key's own policy, which could not be read,",
+            false => "a condition",
+        };
+        let sentence = format!("{decides} decides whether {role} may {action} on {resource}");
+        Finding::open(check, &look.about(action), sentence)
+    });
+    let found: Vec<Finding> = denied.chain(open).collect();
+    let may: BTreeSet<&str> = of(Some(true)).map(|decision| decision.action.as_str()).collect();
+    let may: Vec<&str> = may.into_iter().collect();
+    let fine = match may.as_slice() {
+        [] => format!("{} needs no permission", name(arn)),
+        may => format!("{} may {}", name(arn), may.join(", ")),
+    };
+    let is_fine = found.iter().all(|finding| finding.status != Status::Fail);
+    let is_known = !may.is_empty() || found.is_empty();
+    let fine = (is_fine && is_known).then(|| look.ok(check, fine));
+    found.into_iter().chain(fine).collect()
 }
 
 /// Whether dispatch may hand over both roles.
@@ -132,15 +143,18 @@ fn pass(look: Look<'_>, definition: &Definition) -> Option<Finding> {
     };
     let told =
         |role: &&&String| decisions.iter().find(|d| d.action == PASS_ROLE && d.resource == ***role);
-    let denied = roles.iter().find(|role| told(role).is_some_and(|decision| !decision.allowed));
-    let unknown = roles.iter().any(|role| told(&role).is_none());
+    let allowed = |role: &&String| told(&role).and_then(|decision| decision.allowed);
+    let denied = roles.iter().find(|role| allowed(role) == Some(false));
+    let unknown = roles.iter().any(|role| allowed(role).is_none());
     Some(match denied {
         Some(role) => look.fail(
             check,
             format!("dispatch may not hand over {role}"),
             "longshore render, then deploy triggers.yaml: it allows what jobs.yaml names",
         ),
-        None if unknown => look.skip(check, &Unseen::NotAsked("permissions")),
+        None if unknown => {
+            look.open(check, "a condition decides whether dispatch may hand over the task's roles")
+        }
         None => look.ok(check, "dispatch may hand over the task's roles"),
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Look, source};
-use crate::diagnosis::evidence::Definition;
+use crate::diagnosis::evidence::{Definition, whole_secret};
 use crate::diagnosis::{Check, Finding};
 
 pub(super) fn findings(look: Look<'_>, definition: &Definition) -> Vec<Finding> {
@@ -14,7 +14,14 @@ pub(super) fn findings(look: Look<'_>, definition: &Definition) -> Vec<Finding> 
 
 fn of(look: Look<'_>, name: &str) -> Finding {
     let (check, subject) = (Check::Secrets, look.about(name));
+    let here = look.evidence.region.as_str();
     match source(&look.evidence.secrets, name, "secrets") {
+        Ok(Some(secret)) if secret.deleted => Finding::fail(
+            check,
+            &subject,
+            format!("{name} waits to be deleted and gives its value to nobody"),
+            format!("aws secretsmanager restore-secret --secret-id {}", whole_secret(name)),
+        ),
         Ok(Some(secret)) if secret.has_value => {
             Finding::ok(check, &subject, "it exists and has a value")
         }
@@ -22,14 +29,22 @@ fn of(look: Look<'_>, name: &str) -> Finding {
             check,
             &subject,
             format!("{name} has no value in its AWSCURRENT version"),
-            format!("aws secretsmanager put-secret-value --secret-id {name} --secret-string VALUE"),
+            format!(
+                "aws secretsmanager put-secret-value --secret-id {} --secret-string VALUE",
+                whole_secret(name)
+            ),
         ),
         Ok(None) => Finding::fail(
             check,
             &subject,
-            format!("{name} does not exist in {}", look.evidence.region),
+            format!("{name} does not exist in {}", region_of(name).unwrap_or(here)),
             "correct it in `task.secrets`, or create it",
         ),
         Err(unseen) => Finding::skipped(check, &subject, &unseen),
     }
+}
+
+/// The region that an ARN names.
+fn region_of(name: &str) -> Option<&str> {
+    name.starts_with("arn:").then(|| name.split(':').nth(3)).flatten()
 }

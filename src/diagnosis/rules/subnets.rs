@@ -84,11 +84,11 @@ fn free(look: Look<'_>, found: &[&Subnet]) -> Option<Finding> {
             .collect();
         told.join(", ")
     };
-    let most = found.iter().map(|subnet| subnet.free_addresses).max().unwrap_or(0);
     let least = found.iter().map(|subnet| subnet.free_addresses).min().unwrap_or(0);
     let remedy = "add subnets with free addresses to `network`, or free some in these";
-    Some(if most == 0 {
-        look.fail(check, "no subnet has a free address", remedy)
+    Some(if least == 0 {
+        let sentence = format!("{} free addresses; a task may land in any subnet", told(1));
+        look.fail(check, sentence, remedy)
     } else if least < FEW {
         let sentence = format!("{} free addresses; a task may land in any subnet", told(FEW));
         look.warn(check, sentence, remedy)

@@ -2,7 +2,7 @@
 
 use super::{Look, source};
 use crate::diagnosis::evidence::SubjectTrigger;
-use crate::diagnosis::{Check, Finding};
+use crate::diagnosis::{Check, Finding, Source, Unseen};
 
 pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
     let triggers = &look.subject.triggers;
@@ -57,29 +57,41 @@ fn one(look: Look<'_>, key: &str, told: [&str; 3], remedies: [String; 2]) -> Fin
     let name = key.split_once('/').map_or(key, |(_, name)| name);
     let [fine, missing, off] = told;
     let [create, enable] = remedies;
+    let fail = |sentence: String, remedy: String| {
+        Finding::fail(Check::Trigger, &subject, sentence, remedy)
+    };
     match source(&look.evidence.triggers, key, "triggers") {
-        Ok(Some(trigger)) if trigger.astray => Finding::fail(
-            Check::Trigger,
-            &subject,
-            format!("{name} does not send to the events queue"),
-            create,
-        ),
-        Ok(Some(trigger)) if trigger.enabled => {
-            Finding::ok(Check::Trigger, &subject, format!("it {fine}"))
+        Ok(Some(trigger)) if trigger.to_queue == Source::Seen(false) => {
+            fail(format!("{name} does not send to the events queue"), create)
         }
-        Ok(Some(_)) => Finding::fail(Check::Trigger, &subject, format!("{name} {off}"), enable),
-        Ok(None) => Finding::fail(Check::Trigger, &subject, format!("{name} {missing}"), create),
+        Ok(Some(trigger)) if trigger.enabled => match trigger.to_queue.seen("targets") {
+            // Nobody asks a bucket where it sends to.
+            Ok(_) | Err(Unseen::NotAsked(_)) => {
+                Finding::ok(Check::Trigger, &subject, format!("it {fine}"))
+            }
+            Err(unseen) => {
+                let seen = format!("it {fine}, whether it sends to the events queue is not known");
+                Finding::partly(Check::Trigger, &subject, &seen, &unseen)
+            }
+        },
+        Ok(Some(_)) => fail(format!("{name} {off}"), enable),
+        Ok(None) => fail(format!("{name} {missing}"), create),
         Err(unseen) => Finding::skipped(Check::Trigger, &subject, &unseen),
     }
 }
 
 fn queue(look: Look<'_>) -> Finding {
     match look.evidence.queue_admits.seen("queue policies") {
-        Ok(true) => look.ok(Check::Trigger, "the events queue lets in what triggers send"),
-        Ok(false) => look.fail(
+        Ok(Some(true)) => look.ok(Check::Trigger, "the events queue lets in what triggers send"),
+        Ok(Some(false)) => look.fail(
             Check::Trigger,
-            "the events queue's policy does not let in what rules and schedules send",
+            "the events queue's policy does not let in what rules send",
             "deploy template.yaml again: its queue policy does",
+        ),
+        Ok(None) => look.fail(
+            Check::Trigger,
+            "the events queue does not exist: nothing that triggers send arrives",
+            "deploy template.yaml, or name the installation with --namespace",
         ),
         Err(unseen) => look.skip(Check::Trigger, &unseen),
     }

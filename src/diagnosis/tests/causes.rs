@@ -1,10 +1,10 @@
 //! What ECS says, joined with what was found: one cause, though the words fit two.
 
-use super::evidence::{GROUP, SECRET, failed, healthy, with_network};
+use super::evidence::{EXECUTION, GROUP, SECRET, failed, healthy, with_network};
 use crate::cause::Kind;
-use crate::diagnosis::Source::Seen;
-use crate::diagnosis::evidence::Evidence;
-use crate::diagnosis::{Check, NamedCause, diagnose, redact};
+use crate::diagnosis::Source::{self, Seen};
+use crate::diagnosis::evidence::{Decision, Evidence, LogGroup, Role, Secret, SubjectTrigger};
+use crate::diagnosis::{Check, NamedCause, Status, diagnose, redact};
 
 const AUTH: &str = "ResourceInitializationError: unable to pull secrets or registry auth: The task \
                     cannot pull registry auth from Amazon ECR: There is a connection issue between \
@@ -49,6 +49,8 @@ fn what_was_not_seen_is_not_taken_for_fine() {
     let cause = cause(&evidence);
     assert!(!cause.sentence.contains("passed by itself"), "{}", cause.sentence);
     assert!(cause.remedy.contains("NAT route"), "{}", cause.remedy);
+    let missing = "route: not allowed to look: ec2:DescribeNatGateways is missing";
+    assert!(cause.proof.iter().any(|proof| proof == missing), "{:#?}", cause.proof);
 }
 
 #[test]
@@ -115,7 +117,7 @@ fn a_run_that_is_still_waited_for_has_what_is_broken_as_its_cause() {
 fn a_task_that_did_not_start_in_time_has_the_first_thing_it_waits_for_as_its_cause() {
     let slow = "failed to start: stopped because it took longer than 10m";
     let mut evidence = failed(cut_off(), slow);
-    evidence.queue_admits = Seen(false);
+    evidence.queue_admits = Seen(Some(false));
     let named = cause(&evidence);
     assert_eq!((named.kind, named.check), (Some(Kind::StartTimeout), Some(Check::Route)));
     assert!(named.sentence.starts_with("the task did not start within its limit: rtb-app has no"));
@@ -199,4 +201,158 @@ fn a_name_that_is_also_aws_own_word_does_not_spoil_the_evidence() {
         let named = |evidence: &Evidence| diagnose(evidence).cause.map(|c| (c.kind, c.check));
         assert_eq!(named(&redacted), named(&evidence), "{name}");
     }
+}
+
+#[test]
+fn a_permission_that_the_words_do_not_mean_is_not_the_cause() {
+    let denied = "CannotPullContainerError: AccessDeniedException: User is not authorized to \
+                  perform: ecr:BatchGetImage on resource";
+    for (decision, check) in [(0, None), (1, Some(Check::ExecutionRolePermissions))] {
+        let mut evidence = failed(healthy(), denied);
+        let role = evidence.roles.get_mut(EXECUTION).unwrap();
+        let Seen(Some(Role { decisions: Seen(decisions), .. })) = role else { panic!("{role:?}") };
+        decisions[decision].allowed = Some(false);
+        let named = cause(&evidence);
+        assert_eq!((named.kind, named.check), (Some(Kind::ImageDenied), check), "{named:#?}");
+    }
+}
+
+#[test]
+fn what_was_skipped_or_cancelled_is_not_blamed_on_the_account() {
+    for (status, reason) in [
+        ("Skipped", "the limit of 1 run is reached"),
+        ("Cancelled", "stopped by ana; Task stopped by user"),
+    ] {
+        let mut evidence = failed(cut_off(), reason);
+        if let Some(run) = &mut evidence.run {
+            (run.status, run.stop_code) = (status.to_owned(), None);
+        }
+        let named = cause(&evidence);
+        assert_eq!((named.check, named.sentence.as_str()), (None, reason));
+    }
+}
+
+#[test]
+fn a_subnet_without_addresses_is_not_taken_for_a_passing_disturbance() {
+    let reason = "Unexpected EC2 error while attempting to Create Network Interface with public IP \
+                  assignment disabled in subnet 'app'";
+    for (free, check) in [(0, Some(Check::FreeAddresses)), (3, None)] {
+        let mut evidence = failed(healthy(), reason);
+        if let Seen(subnets) = &mut evidence.network.subnets {
+            subnets[0].free_addresses = free;
+        }
+        let named = cause(&evidence);
+        assert_eq!(named.check, check, "{named:#?}");
+        assert!(!named.sentence.contains("passed by itself"), "{}", named.sentence);
+    }
+}
+
+#[test]
+fn a_waiting_run_is_not_blamed_for_another_job() {
+    let mut evidence = failed(healthy(), "");
+    let mut other = evidence.jobs[0].clone();
+    other.job = "other".to_owned();
+    other.subnets = Seen(vec!["edge".to_owned()]);
+    evidence.jobs.insert(0, other);
+    if let Some(run) = &mut evidence.run {
+        (run.status, run.stop_code) = ("Started".to_owned(), None);
+        run.reasons.clear();
+    }
+    assert_eq!(diagnose(&evidence).cause, None);
+}
+
+#[test]
+fn a_run_that_waits_for_others_of_its_job_is_not_blamed_on_the_account() {
+    let mut evidence = failed(cut_off(), "");
+    if let Some(run) = &mut evidence.run {
+        (run.status, run.stop_code) = ("WaitingForSlot".to_owned(), None);
+        run.reasons.clear();
+    }
+    let diagnosis = diagnose(&evidence);
+    assert_eq!(diagnosis.cause, None);
+    let told = diagnosis.findings.iter().find(|finding| finding.check == Check::Task).unwrap();
+    assert!(told.evidence.contains("concurrency.limit"), "{told:?}");
+}
+
+#[test]
+fn whether_ecs_still_shows_the_task_is_told() {
+    let refused = Source::Refused { permission: "ecs:DescribeTasks".to_owned() };
+    let failed_to_say = Source::Failed { reason: "ecs:DescribeTasks: no answer".to_owned() };
+    for (shown, status, part) in [
+        (Seen(true), Status::Ok, "ECS shows it"),
+        (Seen(false), Status::Skipped, "not show it any more"),
+        (refused, Status::Skipped, "ecs:DescribeTasks is missing"),
+        (failed_to_say, Status::Skipped, "could not be asked"),
+    ] {
+        let mut evidence = failed(healthy(), AUTH);
+        evidence.run.as_mut().unwrap().task_shown = shown;
+        let findings = diagnose(&evidence).findings;
+        let found = findings.iter().find(|finding| finding.check == Check::Task).unwrap();
+        assert_eq!(found.status, status);
+        assert!(found.evidence.contains(part), "{}", found.evidence);
+    }
+    let findings = diagnose(&failed(healthy(), AUTH)).findings;
+    assert!(findings.iter().all(|finding| finding.check != Check::Task));
+}
+
+/// Evidence in which every name that people gave has `acme` in it.
+fn named_throughout() -> Evidence {
+    let key = "arn:aws:kms:eu-west-1:123456789012:alias/acme-key".to_owned();
+    let parameter = "/acme/token".to_owned();
+    let image = "registry.acme.io:5000/acme/report:1".to_owned();
+    let role = "arn:aws:iam::123456789012:role/service-role/acme-execution".to_owned();
+    let mut evidence = failed(cut_off(), "assumed-role/acme-execution/0a1b may not kms:Decrypt");
+    let asker = "User: arn:aws:sts::123456789012:assumed-role/AcmeAdmin/ana@acme.io may not";
+    evidence.network.vpcs = Source::Failed { reason: asker.to_owned() };
+    let subject = &mut evidence.jobs[0];
+    subject.job = "acme-job".to_owned();
+    subject.cluster = "acme-cluster".to_owned();
+    subject.triggers =
+        vec![SubjectTrigger::Bucket { bucket: "acme-b".to_owned(), rule: "acme-r".to_owned() }];
+    let definition = super::evidence::definition(&mut evidence);
+    definition.name = "acme-family:7".to_owned();
+    definition.execution_role = Some(role.clone());
+    definition.task_role = Some(role.clone());
+    let container = &mut definition.containers[0];
+    container.name = "acme-main".to_owned();
+    container.image.clone_from(&image);
+    container.secrets = vec![parameter.clone(), format!("{SECRET}:acme-key::")];
+    container.logs.as_mut().unwrap().group = "/ecs/acme".to_owned();
+    evidence.jobs[0].container = "acme-main".to_owned();
+    let secret = Secret { has_value: true, key: Some(key.clone()), ..Secret::default() };
+    evidence.secrets.insert(parameter, Seen(Some(secret)));
+    let decision = Decision {
+        action: "ssm:GetParameters".to_owned(),
+        resource: "arn:aws:ssm:eu-west-1:123456789012:parameter/acme/token".to_owned(),
+        allowed: Some(false),
+    };
+    let role_seen = Role { decisions: Seen(vec![decision]), ..Role::default() };
+    evidence.roles = [(role, Seen(Some(role_seen)))].into();
+    evidence.images = [(image, Seen(None))].into();
+    evidence.log_groups =
+        [("/ecs/acme".to_owned(), Seen(Some(LogGroup { key: Some(key) })))].into();
+    evidence.clusters = [("acme-cluster".to_owned(), Seen(None))].into();
+    evidence.triggers =
+        [("bucket/acme-b".to_owned(), Seen(None)), ("rule/acme-r".to_owned(), Seen(None))].into();
+    evidence.run.as_mut().unwrap().job = "acme-job".to_owned();
+    evidence
+}
+
+#[test]
+fn no_name_that_people_gave_is_left_when_redacted() {
+    let evidence = named_throughout();
+    let redacted = redact(&evidence).unwrap();
+    let text = serde_json::to_string_pretty(&redacted).unwrap();
+    let left: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("acme") || line.contains("123456789012"))
+        .collect();
+    assert!(left.is_empty(), "{left:#?}");
+    let shape = |evidence: &Evidence| -> Vec<_> {
+        let mut found: Vec<_> =
+            diagnose(evidence).findings.iter().map(|f| (f.check, f.status)).collect();
+        found.sort();
+        found
+    };
+    assert_eq!(shape(&evidence), shape(&redacted));
 }

@@ -44,19 +44,20 @@ pub(super) fn with_network(kind: &str, lines: &str) -> Evidence {
         capacity_providers: vec!["FARGATE".to_owned(), "FARGATE_SPOT".to_owned()],
     };
     evidence.clusters = map("batch-cluster", cluster);
-    let image = Image { platforms: vec!["linux/amd64".to_owned()], policy_admits: None };
+    let image =
+        Image { platforms: Seen(vec!["linux/amd64".to_owned()]), policy_admits: Seen(None) };
     evidence.images = map(IMAGE, image);
     evidence.log_groups = map(GROUP, LogGroup::default());
-    evidence.secrets = map(SECRET, Secret { has_value: true, key: None });
-    evidence.triggers = map("schedule/report-nightly", Trigger { enabled: true, astray: false });
-    evidence
-        .triggers
-        .extend(map("bucket/report-uploads", Trigger { enabled: true, astray: false }));
-    evidence.triggers.extend(map("rule/report-objects", Trigger { enabled: true, astray: false }));
-    evidence.queue_admits = Seen(true);
-    let quota = Quota { vcpus_max: 6.0, vcpus_used: Some(1.0) };
+    evidence.secrets = map(SECRET, Secret { has_value: true, ..Secret::default() });
+    let sends = Trigger { enabled: true, to_queue: Seen(true) };
+    evidence.triggers = map("schedule/report-nightly", sends.clone());
+    evidence.triggers.extend(map("rule/report-objects", sends));
+    let tells = Trigger { enabled: true, to_queue: Source::NotAsked };
+    evidence.triggers.extend(map("bucket/report-uploads", tells));
+    evidence.queue_admits = Seen(Some(true));
+    let quota = Quota { vcpus_max: 6.0, vcpus_used: Seen(1.0) };
     for provider in ["FARGATE", "FARGATE_SPOT"] {
-        evidence.quotas.insert(provider.to_owned(), Seen(quota));
+        evidence.quotas.insert(provider.to_owned(), Seen(quota.clone()));
     }
     let tasks = "ecs-tasks.amazonaws.com";
     evidence.roles =
@@ -75,7 +76,7 @@ fn role(trusted: &str, may: &[(&str, &str)]) -> Role {
     let decisions = may.iter().map(|(action, resource)| Decision {
         action: (*action).to_owned(),
         resource: (*resource).to_owned(),
-        allowed: true,
+        allowed: Some(true),
     });
     Role { trusted_services: vec![trusted.to_owned()], decisions: Seen(decisions.collect()) }
 }
@@ -99,6 +100,7 @@ fn subject(sketch: &Sketch) -> Subject {
             cpu: 256,
             memory: 512,
             architecture: "X86_64".to_owned(),
+            windows: false,
             execution_role: Some(EXECUTION.to_owned()),
             task_role: Some(TASK.to_owned()),
             containers: vec![container],
@@ -137,7 +139,7 @@ pub(super) fn failed(mut evidence: Evidence, reason: &str) -> Evidence {
         stop_code: Some("TaskFailedToStart".to_owned()),
         exit_code: None,
         cause: None,
-        pending_since: None,
+        task_shown: Source::NotAsked,
     });
     evidence
 }

@@ -24,7 +24,7 @@ fn a_job_that_lacks_nothing_has_only_good_findings() {
     // It has no public address and no interface endpoint to look at.
     let missing: Vec<Check> =
         Check::ALL.into_iter().filter(|check| !seen.contains(check)).collect();
-    assert_eq!(missing, [Check::PublicIp, Check::Endpoint]);
+    assert_eq!(missing, [Check::PublicIp, Check::Endpoint, Check::Task]);
 }
 
 #[test]
@@ -76,7 +76,14 @@ const BROKEN: &[(Break, Check, Status, &str)] = &[
     ),
     (|e| off(e, "bucket/report-uploads"), Check::Trigger, Status::Fail, "does not send its events"),
     (|e| off(e, "rule/report-objects"), Check::Trigger, Status::Fail, "report-objects is disabled"),
-    (|e| e.queue_admits = Seen(false), Check::Trigger, Status::Fail, "does not let in"),
+    (|e| e.queue_admits = Seen(Some(false)), Check::Trigger, Status::Fail, "does not let in"),
+    (|e| e.queue_admits = Seen(None), Check::Trigger, Status::Fail, "queue does not exist"),
+    (
+        |e| seen(&mut e.triggers, "rule/report-objects").to_queue = Seen(false),
+        Check::Trigger,
+        Status::Fail,
+        "does not send to the events queue",
+    ),
     (
         |e| set(&mut e.clusters, "batch-cluster", None),
         Check::Cluster,
@@ -162,9 +169,15 @@ const BROKEN: &[(Break, Check, Status, &str)] = &[
         Status::Warn,
         "all subnets are in a",
     ),
-    (|e| free(e, 0, 0), Check::FreeAddresses, Status::Fail, "no subnet has a free address"),
-    (|e| free(e, 0, 90), Check::FreeAddresses, Status::Warn, "app has 0"),
+    (|e| free(e, 0, 90), Check::FreeAddresses, Status::Fail, "app has 0 free addresses"),
+    (|e| free(e, 7, 90), Check::FreeAddresses, Status::Warn, "app has 7 free addresses"),
     (|e| set(&mut e.secrets, SECRET, None), Check::Secrets, Status::Fail, "does not exist"),
+    (
+        |e| seen(&mut e.secrets, SECRET).deleted = true,
+        Check::Secrets,
+        Status::Fail,
+        "waits to be deleted",
+    ),
     (
         |e| seen(&mut e.secrets, SECRET).has_value = false,
         Check::Secrets,
@@ -173,13 +186,13 @@ const BROKEN: &[(Break, Check, Status, &str)] = &[
     ),
     (|e| set(&mut e.images, IMAGE, None), Check::Image, Status::Fail, "has no 123456789012.dkr"),
     (
-        |e| seen(&mut e.images, IMAGE).policy_admits = Some(false),
+        |e| seen(&mut e.images, IMAGE).policy_admits = Seen(Some(false)),
         Check::Image,
         Status::Fail,
         "policy of repository acme/report",
     ),
     (
-        |e| seen(&mut e.images, IMAGE).platforms = vec!["linux/arm64/v8".to_owned()],
+        |e| seen(&mut e.images, IMAGE).platforms = Seen(vec!["linux/arm64/v8".to_owned()]),
         Check::ImagePlatform,
         Status::Fail,
         "linux/amd64",
@@ -190,6 +203,7 @@ const BROKEN: &[(Break, Check, Status, &str)] = &[
         Status::Fail,
         "built for linux/amd64",
     ),
+    (|e| definition(e).windows = true, Check::ImagePlatform, Status::Fail, "runs on windows/amd64"),
     (
         |e| set(&mut e.log_groups, GROUP, None),
         Check::LogGroup,
@@ -216,7 +230,7 @@ fn off(evidence: &mut Evidence, trigger: &str) {
 
 fn deny(evidence: &mut Evidence, role: &str, decision: usize) {
     match &mut seen(&mut evidence.roles, role).decisions {
-        Seen(decisions) => decisions[decision].allowed = false,
+        Seen(decisions) => decisions[decision].allowed = Some(false),
         other => panic!("{other:?}"),
     }
 }
@@ -224,7 +238,7 @@ fn deny(evidence: &mut Evidence, role: &str, decision: usize) {
 fn used(evidence: &mut Evidence, vcpus: f64) {
     for quota in evidence.quotas.values_mut() {
         if let Seen(quota) = quota {
-            quota.vcpus_used = Some(vcpus);
+            quota.vcpus_used = Seen(vcpus);
         }
     }
 }
@@ -266,7 +280,7 @@ fn every_check_but_those_of_the_way_is_broken_above() {
     let rest: Vec<Check> = Check::ALL.into_iter().filter(|check| !broken.contains(check)).collect();
     let way =
         [Check::VpcDns, Check::PublicIp, Check::Endpoint, Check::SecurityGroup, Check::NetworkAcl];
-    assert_eq!(rest, way);
+    assert_eq!(rest, [&way[..], &[Check::Task]].concat());
 }
 
 #[test]
@@ -351,6 +365,32 @@ fn sources() -> Vec<Refusal> {
             },
             vec![PassRole, ExecutionRolePermissions],
         ),
+        (
+            "ecr:BatchGetImage",
+            |e, p| refuse(&mut seen(&mut e.images, IMAGE).platforms, p),
+            vec![ImagePlatform],
+        ),
+        (
+            "ecr:GetRepositoryPolicy",
+            |e, p| refuse(&mut seen(&mut e.images, IMAGE).policy_admits, p),
+            vec![Image],
+        ),
+        (
+            "events:ListTargetsByRule",
+            |e, p| refuse(&mut seen(&mut e.triggers, "rule/report-objects").to_queue, p),
+            vec![Trigger],
+        ),
+        (
+            "ecs:ListTasks",
+            |e, p| {
+                e.quotas.values_mut().for_each(|quota| {
+                    if let Seen(quota) = quota {
+                        refuse(&mut quota.vcpus_used, p)
+                    }
+                })
+            },
+            vec![Quota],
+        ),
         ("logs:DescribeLogGroups", |e, p| refuse_all(&mut e.log_groups, p), vec![LogGroup]),
         ("secretsmanager:DescribeSecret", |e, p| refuse_all(&mut e.secrets, p), vec![Secrets]),
         ("events:DescribeRule", |e, p| refuse_all(&mut e.triggers, p), vec![Trigger]),
@@ -362,8 +402,13 @@ fn sources() -> Vec<Refusal> {
             |e, p| refuse(&mut e.network.subnets, p),
             [vec![Subnets, FreeAddresses, Zones], way.clone()].concat(),
         ),
-        ("ec2:DescribeRouteTables", |e, p| refuse(&mut e.network.route_tables, p), way.clone()),
-        ("ec2:DescribeNatGateways", |e, p| refuse(&mut e.network.nat_gateways, p), way.clone()),
+        ("ec2:DescribeRouteTables", |e, p| refuse(&mut e.network.route_tables, p), vec![Route]),
+        ("ec2:DescribeNatGateways", |e, p| refuse(&mut e.network.nat_gateways, p), vec![Route]),
+        (
+            "ec2:DescribeVpcEndpoints",
+            |e, p| refuse(&mut e.network.endpoints, p),
+            vec![Endpoint, SecurityGroup, NetworkAcl],
+        ),
         (
             "ec2:DescribeSecurityGroups",
             |e, p| refuse(&mut e.network.security_groups, p),
@@ -380,12 +425,12 @@ fn sources() -> Vec<Refusal> {
 /// Broken in ten places that have nothing to do with each other.
 fn broken_all_over() -> Evidence {
     let mut evidence = healthy();
-    off(&mut evidence, "rule/report-objects");
-    evidence.queue_admits = Seen(false);
+    off(&mut evidence, "bucket/report-uploads");
+    evidence.queue_admits = Seen(Some(false));
     drop(seen(&mut evidence.clusters, "batch-cluster").capacity_providers.pop());
     definition(&mut evidence).memory = 700;
     set(&mut evidence.secrets, SECRET, None);
-    set(&mut evidence.images, IMAGE, None);
+    seen(&mut evidence.images, IMAGE).policy_admits = Seen(Some(false));
     set(&mut evidence.log_groups, GROUP, None);
     set(&mut evidence.roles, TASK, None);
     deny(&mut evidence, EXECUTION, 0);
@@ -492,7 +537,7 @@ fn what_was_not_seen_is_not_called_fine() {
 fn a_variant_of_a_processor_is_that_processor() {
     let mut evidence = healthy();
     definition(&mut evidence).architecture = "ARM64".to_owned();
-    seen(&mut evidence.images, IMAGE).platforms = vec!["linux/arm64/v8".to_owned()];
+    seen(&mut evidence.images, IMAGE).platforms = Seen(vec!["linux/arm64/v8".to_owned()]);
     assert!(with(&evidence, Status::Fail).is_empty());
 }
 
@@ -516,4 +561,101 @@ fn a_key_of_the_account_asks_for_a_way_to_kms_without_failing_for_it() {
         with(&evidence, Status::Warn).into_iter().filter(|f| f.subject.contains("kms")).collect();
     assert_eq!(warned.len(), 1, "{warned:?}");
     assert!(diagnose(&evidence).is_good());
+}
+
+#[test]
+fn where_the_way_may_not_be_seen_the_rest_of_it_is_told_all_the_same() {
+    for refuse in [
+        |e: &mut Evidence| e.network.nat_gateways = refused("ec2:DescribeNatGateways"),
+        |e: &mut Evidence| e.network.route_tables = refused("ec2:DescribeRouteTables"),
+    ] {
+        let mut evidence = healthy();
+        refuse(&mut evidence);
+        let fine: BTreeSet<Check> = with(&evidence, Status::Ok).iter().map(|f| f.check).collect();
+        for check in [Check::VpcDns, Check::SecurityGroup, Check::NetworkAcl] {
+            assert!(fine.contains(&check), "{check}: {fine:?}");
+        }
+        // The NAT gateway's own subnet was not passed.
+        let told = with(&evidence, Status::Ok);
+        assert!(told.iter().any(|f| f.evidence.ends_with("as far as their way is known")));
+    }
+}
+
+fn refused<T>(permission: &str) -> Source<T> {
+    Source::Refused { permission: permission.to_owned() }
+}
+
+#[test]
+fn what_an_unseen_endpoint_may_stand_in_for_is_told_and_does_not_fail() {
+    let mut evidence = with_network("nat", "nat nat-1 in=edge state=failed");
+    evidence.network.endpoints = refused("ec2:DescribeVpcEndpoints");
+    assert!(diagnose(&evidence).is_good(), "{:#?}", with(&evidence, Status::Fail));
+    let skipped = with(&evidence, Status::Skipped);
+    let told = skipped.iter().find(|f| f.subject == "report: ecr.api").unwrap();
+    insta::assert_snapshot!(told.evidence, @"nat-1 is failed, not available; from app; this is not certain: not allowed to look: ec2:DescribeVpcEndpoints is missing");
+    assert_eq!(told.remedy.as_deref(), Some("allow ec2:DescribeVpcEndpoints to whoever asks"));
+}
+
+#[test]
+fn what_a_condition_decides_is_neither_allowed_nor_denied() {
+    let mut evidence = healthy();
+    if let Seen(decisions) = &mut seen(&mut evidence.roles, EXECUTION).decisions {
+        decisions[0].allowed = None;
+    }
+    if let Seen(decisions) = &mut seen(&mut evidence.roles, DISPATCH).decisions {
+        decisions[1].allowed = None;
+    }
+    assert!(diagnose(&evidence).is_good());
+    let open: Vec<String> = with(&evidence, Status::Skipped)
+        .into_iter()
+        .map(|f| format!("{} {}: {}", f.check, f.subject, f.evidence))
+        .collect();
+    insta::assert_snapshot!(open.join("\n"), @r"
+    pass-role report: a condition decides whether dispatch may hand over the task's roles
+    execution-role-permissions report: logs:CreateLogStream: a condition decides whether report-execution may logs:CreateLogStream on /ecs/report-log
+    ");
+    let fine = with(&evidence, Status::Ok);
+    let may = fine.iter().find(|f| f.check == Check::ExecutionRolePermissions).unwrap();
+    assert_eq!(may.evidence, "report-execution may ecr:BatchGetImage");
+}
+
+#[test]
+fn a_role_of_which_nothing_is_needed_is_fine() {
+    let mut evidence = healthy();
+    seen(&mut evidence.roles, EXECUTION).decisions = Seen(Vec::new());
+    let fine = with(&evidence, Status::Ok);
+    let may = fine.iter().find(|f| f.check == Check::ExecutionRolePermissions).unwrap();
+    assert_eq!(may.evidence, "report-execution needs no permission");
+}
+
+#[test]
+fn another_registrys_image_is_told_to_be_unknown_once() {
+    let mut evidence = healthy();
+    definition(&mut evidence).containers[0].image = "ghcr.io/acme/report:1".to_owned();
+    evidence.images.clear();
+    let skipped = with(&evidence, Status::Skipped);
+    assert_eq!(skipped.len(), 1, "{skipped:#?}");
+    insta::assert_snapshot!(skipped[0].evidence, @"ghcr.io is no private registry of ECR's: it was not asked whether it has the image, and for which processor");
+}
+
+#[test]
+fn an_image_that_names_no_processor_is_not_taken_for_another_ones() {
+    let mut evidence = healthy();
+    seen(&mut evidence.images, IMAGE).platforms = Seen(Vec::new());
+    assert!(diagnose(&evidence).is_good());
+    assert_eq!(with(&evidence, Status::Skipped)[0].check, Check::ImagePlatform);
+}
+
+#[test]
+fn a_group_that_one_container_makes_is_there_for_all() {
+    for first in [true, false] {
+        let mut evidence = healthy();
+        set(&mut evidence.log_groups, GROUP, None);
+        let containers = &mut definition(&mut evidence).containers;
+        containers.push(containers[0].clone());
+        for (container, create) in containers.iter_mut().zip([first, !first]) {
+            container.logs.as_mut().unwrap().create = create;
+        }
+        assert!(diagnose(&evidence).is_good(), "{first}");
+    }
 }

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! vpc 10.0.0.0/16 dns=off hostnames=off resolver=custom
-//! subnet app a 10.0.1.0/24 dns64            name, zone, blocks
+//! subnet app a 10.0.1.0/24 dns64 shared     name, zone, blocks
 //! table rtb-app for=app 0.0.0.0/0=nat-1     `main`, routes; `=nat-1!` is a blackhole
 //! gateway igw-1 detached                    or eigw-1
 //! nat nat-1 in=edge state=failed private addressless
-//! endpoint vpce-api ecr.api in=app group=sg-ep dns=off state=pending policy=own
+//! endpoint vpce-api ecr.api in=app group=sg-ep dns=off state=pending policy=own v6
 //! endpoint vpce-s3 s3                       without `in`, a gateway endpoint
 //! group sg-task out=443:0.0.0.0/0,53:sg-x in=443:pl-1
 //! acl acl-1 for=app out:100:allow:443:0.0.0.0/0 in:90:deny:1024-2048:0.0.0.0/0
@@ -98,9 +98,7 @@ impl Sketch {
     pub(super) fn of(text: &str) -> Self {
         let mut sketch = Self::default();
         let world = &mut sketch.world;
-        for list in [&mut world.internet_gateways, &mut world.egress_only_gateways] {
-            *list = Source::Seen(Vec::new());
-        }
+        world.internet_gateways = Source::Seen(Vec::new());
         world.vpcs = Source::Seen(Vec::new());
         world.subnets = Source::Seen(Vec::new());
         world.route_tables = Source::Seen(Vec::new());
@@ -120,11 +118,8 @@ impl Sketch {
         let id = line.name.to_owned();
         match line.kind {
             "vpc" => {
-                let mut cidrs: Vec<IpNet> = vec![line.name.parse().unwrap()];
-                cidrs.extend(line.cidrs());
                 let vpc = Vpc {
                     id: VPC.to_owned(),
-                    cidrs,
                     dns_support: !line.is_off("dns"),
                     dns_hostnames: !line.is_off("hostnames"),
                     custom_resolver: line.named.contains_key("resolver"),
@@ -140,6 +135,7 @@ impl Sketch {
                     free_addresses: line.text("free", "200").parse().unwrap(),
                     available: true,
                     dns64: line.has("dns64"),
+                    shared: line.has("shared"),
                 };
                 put(&mut world.subnets, |subnet| &subnet.id, subnet);
             }
@@ -149,11 +145,11 @@ impl Sketch {
             }
             "gateway" => {
                 let vpcs = if line.has("detached") { Vec::new() } else { vec![VPC.to_owned()] };
-                let list = match line.name.starts_with("eigw") {
-                    true => &mut world.egress_only_gateways,
-                    false => &mut world.internet_gateways,
-                };
-                put(list, |gateway| &gateway.id, InternetGateway { id, vpcs });
+                // Of an egress-only one the route's own state tells whether it is there.
+                if !line.name.starts_with("eigw") {
+                    let gateway = InternetGateway { id, vpcs };
+                    put(&mut world.internet_gateways, |gateway| &gateway.id, gateway);
+                }
             }
             "nat" => {
                 let address = (!line.has("addressless")).then(|| "198.51.100.7".parse().unwrap());
@@ -233,7 +229,6 @@ impl Sketch {
             "Subnets" => refuse(&mut world.subnets, kind),
             "RouteTables" => refuse(&mut world.route_tables, kind),
             "InternetGateways" => refuse(&mut world.internet_gateways, kind),
-            "EgressOnlyInternetGateways" => refuse(&mut world.egress_only_gateways, kind),
             "NatGateways" => refuse(&mut world.nat_gateways, kind),
             "VpcEndpoints" => refuse(&mut world.endpoints, kind),
             "SecurityGroups" => refuse(&mut world.security_groups, kind),
@@ -297,9 +292,9 @@ fn endpoint(line: &Line<'_>) -> Endpoint {
         kind,
         state: line.text("state", "available"),
         private_dns: kind == EndpointKind::Interface && !line.is_off("dns"),
+        v6: line.has("v6"),
         subnets: line.list("in"),
         groups: line.list("group"),
-        route_tables: Vec::new(),
         open_policy: !line.named.contains_key("policy"),
     }
 }

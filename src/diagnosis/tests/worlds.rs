@@ -57,6 +57,9 @@ fn answer(reach: &Reach) -> String {
     if let Some(blocker) = reach.blockers.first() {
         return short(blocker);
     }
+    if let Some((blocker, unseen)) = reach.doubts.first() {
+        return format!("{} ? {}", short(blocker), short(unseen));
+    }
     let unseen: Vec<String> = reach.unseen.iter().map(|(_, unseen)| short(unseen)).collect();
     let Some(path) = &reach.path else { return unseen.join(" ? ") };
     let notes: String = reach.notes.iter().map(|note| format!(" + {}", short(note))).collect();

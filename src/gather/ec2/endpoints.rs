@@ -1,6 +1,6 @@
 //! VPC endpoints.
 
-use aws_sdk_ec2::types::{VpcEndpoint, VpcEndpointType};
+use aws_sdk_ec2::types::{IpAddressType, VpcEndpoint, VpcEndpointType};
 use serde_json::Value;
 
 use super::Ec2;
@@ -23,16 +23,23 @@ fn to_endpoint(endpoint: VpcEndpoint) -> Endpoint {
         _ => EndpointKind::Interface,
     };
     let groups = endpoint.groups.unwrap_or_default().into_iter();
+    // S3's name may be kept for those who come in from outside: tasks take its gateway endpoint then.
+    let is_for_others = endpoint
+        .dns_options
+        .as_ref()
+        .and_then(|options| options.private_dns_only_for_inbound_resolver_endpoint)
+        .unwrap_or(false);
+    let is_v6 = |kind: &IpAddressType| *kind != IpAddressType::Ipv4;
     Endpoint {
         id: endpoint.vpc_endpoint_id.unwrap_or_default(),
         vpc: endpoint.vpc_id.unwrap_or_default(),
         service: endpoint.service_name.unwrap_or_default(),
         kind,
         state: endpoint.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
-        private_dns: endpoint.private_dns_enabled.unwrap_or(false),
+        private_dns: endpoint.private_dns_enabled.unwrap_or(false) && !is_for_others,
+        v6: endpoint.ip_address_type.as_ref().is_some_and(is_v6),
         subnets: endpoint.subnet_ids.unwrap_or_default(),
         groups: groups.filter_map(|group| group.group_id).collect(),
-        route_tables: endpoint.route_table_ids.unwrap_or_default(),
         open_policy: endpoint.policy_document.is_none_or(|policy| is_open(&policy)),
     }
 }

@@ -90,6 +90,7 @@ fn to_group(group: aws_sdk_ec2::types::SecurityGroup) -> (SecurityGroup, Named) 
     let named = Named {
         id: id.clone(),
         vpc: vpc.clone(),
+        owner: group.owner_id,
         name: group.group_name.unwrap_or_default(),
         tags: super::to_tags(group.tags),
     };

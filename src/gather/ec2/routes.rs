@@ -29,18 +29,6 @@ impl Ec2<'_> {
         Ok(found.into_iter().map(gateway).collect())
     }
 
-    // EC2 has no filter for their VPC.
-    pub(super) async fn egress_only_gateways(&self) -> Result<Vec<InternetGateway>, Unseen> {
-        let pages = self.client.describe_egress_only_internet_gateways().into_paginator();
-        let found = pages.items().send().collect::<Result<Vec<_>, _>>();
-        let found = self.inquiry.ask("ec2:DescribeEgressOnlyInternetGateways", found).await?;
-        let gateway = |gateway: aws_sdk_ec2::types::EgressOnlyInternetGateway| InternetGateway {
-            id: gateway.egress_only_internet_gateway_id.unwrap_or_default(),
-            vpcs: to_vpcs(gateway.attachments),
-        };
-        Ok(found.into_iter().map(gateway).collect())
-    }
-
     pub(super) async fn nat_gateways(&self) -> Result<Vec<NatGateway>, Unseen> {
         let call = self.client.describe_nat_gateways().set_filter(self.inside("vpc-id"));
         let found = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>();

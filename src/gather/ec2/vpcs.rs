@@ -27,13 +27,6 @@ impl Ec2<'_> {
             self.attribute(&id, VpcAttributeName::EnableDnsSupport),
             self.attribute(&id, VpcAttributeName::EnableDnsHostnames),
         )?;
-        let v4 = vpc.cidr_block_association_set.unwrap_or_default().into_iter();
-        let v6 = vpc.ipv6_cidr_block_association_set.unwrap_or_default().into_iter();
-        let mut cidrs: Vec<_> = v4.filter_map(|block| to_block(block.cidr_block)).collect();
-        cidrs.extend(v6.filter_map(|block| to_block(block.ipv6_cidr_block)));
-        if let Some(first) = to_block(vpc.cidr_block).filter(|first| !cidrs.contains(first)) {
-            cidrs.insert(0, first);
-        }
         // Where Amazon's resolver answers, nobody needs another.
         let custom_resolver = match vpc.dhcp_options_id {
             Some(options) if !dns_support && options != NO_OPTIONS => {
@@ -41,7 +34,7 @@ impl Ec2<'_> {
             }
             _ => false,
         };
-        Ok(Vpc { id, cidrs, dns_support, dns_hostnames, custom_resolver })
+        Ok(Vpc { id, dns_support, dns_hostnames, custom_resolver })
     }
 
     async fn attribute(&self, vpc: &str, name: VpcAttributeName) -> Result<bool, Unseen> {
@@ -76,8 +69,13 @@ fn to_subnet(subnet: aws_sdk_ec2::types::Subnet) -> (Subnet, Named) {
     let vpc = subnet.vpc_id.unwrap_or_default();
     let v6 = subnet.ipv6_cidr_block_association_set.unwrap_or_default().into_iter();
     let v6 = v6.filter_map(|block| to_block(block.ipv6_cidr_block));
-    let named =
-        Named { id: id.clone(), vpc: vpc.clone(), name: String::new(), tags: to_tags(subnet.tags) };
+    let named = Named {
+        id: id.clone(),
+        vpc: vpc.clone(),
+        owner: subnet.owner_id,
+        name: String::new(),
+        tags: to_tags(subnet.tags),
+    };
     let subnet = Subnet {
         id,
         vpc,
@@ -86,6 +84,8 @@ fn to_subnet(subnet: aws_sdk_ec2::types::Subnet) -> (Subnet, Named) {
         free_addresses: subnet.available_ip_address_count.unwrap_or(0).try_into().unwrap_or(0),
         available: subnet.state == Some(SubnetState::Available),
         dns64: subnet.enable_dns64.unwrap_or(false),
+        // Whose it is becomes known with the account.
+        shared: false,
     };
     (subnet, named)
 }

@@ -12,23 +12,24 @@ use serde_json::{Value, json};
 
 use super::account::Account;
 use super::worlds::{build, written};
-use super::{ask, findings, network};
+use super::{ask, findings, finish, network, says};
 use crate::moto;
 use crate::program::{Done, Project};
 
-/// The checks that are skipped when a permission is missing. What follows from a way to a service
-/// is not looked at where the way itself is not known.
-const NEEDED_BY: [(&str, &[&str]); 21] = [
+/// The checks that are skipped when a permission is missing.
+const NEEDED_BY: [(&str, &[&str]); 25] = [
     ("ec2:DescribeVpcs", &["vpc-dns"]),
     ("ec2:DescribeVpcAttribute", &["vpc-dns"]),
     ("ec2:DescribeNatGateways", &["route"]),
+    ("ec2:DescribeVpcEndpoints", &["endpoint"]),
     ("ec2:DescribeSecurityGroups", &["security-group"]),
     ("ec2:DescribeNetworkAcls", &["network-acl"]),
     ("ecs:DescribeClusters", &["cluster", "capacity-provider"]),
     ("ecr:DescribeImages", &["image", "image-platform"]),
-    ("ecr:GetRepositoryPolicy", &[]),
+    ("ecr:GetRepositoryPolicy", &["image"]),
+    ("ecr:BatchGetImage", &["image-platform"]),
     ("events:DescribeRule", &["trigger"]),
-    ("events:ListTargetsByRule", &[]),
+    ("events:ListTargetsByRule", &["trigger"]),
     ("lambda:GetFunctionConfiguration", &["pass-role"]),
     ("logs:DescribeLogGroups", &["log-group"]),
     ("s3:GetBucketNotification", &["trigger"]),
@@ -37,12 +38,12 @@ const NEEDED_BY: [(&str, &[&str]); 21] = [
     ("scheduler:GetSchedule", &["trigger"]),
     ("secretsmanager:DescribeSecret", &["secrets"]),
     ("servicequotas:GetServiceQuota", &["quota"]),
+    ("ecs:ListClusters", &["quota"]),
+    ("ecs:ListTasks", &["quota"]),
+    ("ec2:DescribeRouteTables", &["route"]),
     ("sqs:GetQueueAttributes", &["trigger"]),
     ("ec2:DescribeManagedPrefixLists", &[]),
-    ("ec2:DescribeEgressOnlyInternetGateways", &[]),
 ];
-
-const AFTER_ROUTE: [&str; 3] = ["vpc-dns", "security-group", "network-acl"];
 
 /// Everything that a job with both kinds of triggers needs.
 struct Healthy {
@@ -155,6 +156,16 @@ impl Healthy {
     }
 }
 
+/// Whether a finding names the permission that is missing. A role's policies are read in the place
+/// of a simulation, which would have told more.
+fn names(finding: &Value, permission: &str) -> bool {
+    let wanted = match permission {
+        "iam:ListRolePolicies" => "iam:SimulatePrincipalPolicy",
+        permission => permission,
+    };
+    finding["evidence"].as_str().is_some_and(|evidence| evidence.contains(wanted))
+}
+
 fn all(diagnosis: &Value) -> &Vec<Value> {
     diagnosis["findings"].as_array().expect("findings")
 }
@@ -181,13 +192,12 @@ async fn where_nothing_is_wrong_nothing_fails_and_nobody_is_warned() {
         found.filter_map(|finding| finding["check"].as_str()).collect()
     };
     assert_eq!((of("fail"), of("warn")), (vec![], vec![]), "{diagnosis:#}");
-    // moto knows no quotas of Fargate's.
-    assert_eq!(of("skipped"), ["quota"], "{diagnosis:#}");
+    assert_eq!(of("skipped"), [""; 0], "{diagnosis:#}");
     let checks: BTreeSet<&str> = of("ok").into_iter().collect();
     let whole: BTreeSet<&str> = Check::ALL.iter().map(|check| check.as_str()).collect();
     let rest: Vec<&str> = whole.difference(&checks).copied().collect();
-    // No endpoint, no public address, and no quota to look at.
-    assert_eq!(rest, ["endpoint", "public-ip", "quota"], "{diagnosis:#}");
+    // No endpoint, no public address, and no run's task to look at.
+    assert_eq!(rest, ["endpoint", "public-ip", "task"], "{diagnosis:#}");
     let policy = documented();
     for call in proxy.calls() {
         let is_it = |action: &String| action.split(':').nth(1) == Some(call.as_str());
@@ -208,14 +218,17 @@ async fn a_permission_that_is_missing_hides_nothing_but_what_needs_it() {
         assert_eq!(done.code, Some(0), "{shown}");
         for finding in all(&whole) {
             let check = finding["check"].as_str().expect("a check");
-            let follows = needed_by.contains(&"route") && AFTER_ROUTE.contains(&check);
-            let lost = needed_by.contains(&check) || follows;
-            assert!(lost || all(&diagnosis).contains(finding), "{finding:#} {shown}");
+            // Where a way ends is told with the ACLs and groups on it.
+            let same =
+                |known: &&Value| known["check"] == *check && known["status"] == finding["status"];
+            let told = all(&diagnosis).iter().filter(same).count() > 0;
+            let lost = needed_by.contains(&check);
+            let is_way = needed_by.contains(&"route") && told;
+            assert!(lost || is_way || all(&diagnosis).contains(finding), "{finding:#} {shown}");
         }
         for check in needed_by {
             let skipped = findings(&diagnosis, check, "skipped");
-            let names = |finding: &&Value| finding["evidence"].as_str().expect("it").contains(":");
-            assert!(skipped.iter().any(names), "{check}: {shown}");
+            assert!(skipped.iter().any(|finding| names(finding, permission)), "{check}: {shown}");
         }
     }
 }
@@ -254,6 +267,12 @@ async fn an_image_that_is_not_there_fails_unless_the_registry_fetches_it() {
         assert_eq!(done.code, Some(code), "{prefix}: {diagnosis:#}");
         assert_eq!(findings(&diagnosis, "image", status).len(), 1, "{prefix}: {diagnosis:#}");
     }
+    // Where the rules may not be seen, one of them may be about it.
+    let permission = "ecr:DescribePullThroughCacheRules";
+    proxy.refuse(permission);
+    let diagnosis = healthy.ask(proxy.endpoint()).await.json();
+    let told = findings(&diagnosis, "image", "skipped");
+    assert!(told.iter().any(|finding| names(finding, permission)), "{diagnosis:#}");
 }
 
 #[tokio::test]
@@ -274,21 +293,142 @@ async fn a_rule_that_sends_elsewhere_starts_nothing() {
 async fn what_a_simulation_denies_is_told_with_its_remedy() {
     let healthy = Healthy::new().await;
     let proxy = Account::proxy().await;
-    let denied = "<member><EvalActionName>ecr:BatchGetImage</EvalActionName>\
-                  <EvalResourceName>*</EvalResourceName>\
-                  <EvalDecision>implicitDeny</EvalDecision></member>";
-    let answer = format!(
-        "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults>\
-         {denied}</EvaluationResults><IsTruncated>false</IsTruncated>\
-         </SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"
-    );
-    proxy.always("SimulatePrincipalPolicy", 200, &answer);
+    proxy.always("SimulatePrincipalPolicy", 200, &denied(""));
     let done = healthy.ask(proxy.endpoint()).await;
     let diagnosis = done.json();
     assert_eq!(done.code, Some(1), "{diagnosis:#}");
     assert_eq!(diagnosis["cause"]["check"], "execution-role-permissions", "{diagnosis:#}");
     let remedy = diagnosis["cause"]["remedy"].as_str().expect("a remedy");
     assert!(remedy.contains("aws iam put-role-policy") && remedy.contains("ecr:BatchGetImage"));
+}
+
+/// What a simulation answers of pulling, with this beside it.
+fn denied(more: &str) -> String {
+    format!(
+        "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults>\
+         <member><EvalActionName>ecr:BatchGetImage</EvalActionName>\
+         <EvalResourceName>*</EvalResourceName>\
+         <EvalDecision>implicitDeny</EvalDecision>{more}</member>\
+         </EvaluationResults><IsTruncated>false</IsTruncated>\
+         </SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"
+    )
+}
+
+#[tokio::test]
+async fn what_a_simulation_cannot_know_is_not_denied() {
+    let healthy = Healthy::new().await;
+    let proxy = Account::proxy().await;
+    let missing = "<MissingContextValues><member>aws:SourceVpce</member></MissingContextValues>";
+    proxy.always("SimulatePrincipalPolicy", 200, &denied(missing));
+    let done = healthy.ask(proxy.endpoint()).await;
+    let diagnosis = done.json();
+    assert_eq!(done.code, Some(0), "{diagnosis:#}");
+    let open = findings(&diagnosis, "execution-role-permissions", "skipped");
+    assert!(open.iter().any(|f| says(f, "a condition decides")), "{diagnosis:#}");
+}
+
+#[tokio::test]
+async fn an_image_by_itself_says_in_its_configuration_what_it_was_built_for() {
+    let healthy = Healthy::new().await;
+    for (processor, code, status) in [("amd64", 0, "ok"), ("arm64", 1, "fail")] {
+        let proxy = Account::proxy().await;
+        let config = json!({ "digest": format!("sha256:{}", "c".repeat(64)), "size": 7_000 });
+        let manifest = json!({ "schemaVersion": 2, "config": config, "layers": [] });
+        let images = json!({ "images": [{ "imageManifest": manifest.to_string() }] });
+        proxy.always("BatchGetImage", 200, &images.to_string());
+        let url =
+            json!({ "downloadUrl": format!("{}/config?X-Amz-Signature=0", proxy.endpoint()) });
+        proxy.always("GetDownloadUrlForLayer", 200, &url.to_string());
+        let config = json!({ "os": "linux", "architecture": processor, "config": {} });
+        proxy.always("/config", 200, &config.to_string());
+        let done = healthy.ask(proxy.endpoint()).await;
+        let diagnosis = done.json();
+        assert_eq!(done.code, Some(code), "{diagnosis:#}");
+        let told = findings(&diagnosis, "image-platform", status);
+        assert!(told.iter().any(|f| says(f, &format!("built for linux/{processor}"))));
+        proxy.refuse("ecr:GetDownloadUrlForLayer");
+        let diagnosis = healthy.ask(proxy.endpoint()).await.json();
+        let told = findings(&diagnosis, "image-platform", "skipped");
+        assert!(told.iter().any(|f| says(f, "ecr:GetDownloadUrlForLayer")), "{diagnosis:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_let_the_execution_role_in_is_told() {
+    let healthy = Healthy::new().await;
+    let key = "arn:aws:kms:eu-west-1:123456789012:key/0a1b";
+    let secret = json!({
+        "ARN": healthy.account.secret,
+        "KmsKeyId": key,
+        "VersionIdsToStages": { "1": ["AWSCURRENT"] },
+    });
+    let principal = |name: &str| {
+        let statement = json!({
+            "Effect": "Allow",
+            "Principal": { "AWS": name },
+            "Action": "kms:*",
+            "Resource": "*",
+        });
+        json!({ "Policy": json!({ "Statement": [statement] }).to_string() }).to_string()
+    };
+    for (named, code, status) in [
+        (healthy.account.role.as_str(), 0, "ok"),
+        // It leaves it to the role, whose own policies say nothing of keys.
+        ("arn:aws:iam::123456789012:root", 1, "fail"),
+    ] {
+        let proxy = Account::proxy().await;
+        proxy.always("DescribeSecret", 200, &secret.to_string());
+        proxy.always("GetKeyPolicy", 200, &principal(named));
+        let done = healthy.ask(proxy.endpoint()).await;
+        let diagnosis = done.json();
+        assert_eq!(done.code, Some(code), "{named}: {diagnosis:#}");
+        let told = findings(&diagnosis, "execution-role-permissions", status);
+        assert!(told.iter().any(|f| says(f, "kms:Decrypt")), "{named}: {diagnosis:#}");
+        proxy.refuse("kms:GetKeyPolicy");
+        let diagnosis = healthy.ask(proxy.endpoint()).await.json();
+        let told = findings(&diagnosis, "execution-role-permissions", "skipped");
+        assert!(told.iter().any(|f| says(f, "the key's own policy")), "{named}: {diagnosis:#}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_owner_of_a_shared_vpc_alone_sees_is_not_taken_for_gone() {
+    let healthy = Healthy::new().await;
+    let proxy = Account::proxy().await;
+    let name = &healthy.account.name;
+    let clusters = json!({ "clusters": [{
+        "clusterArn": format!("arn:aws:ecs:eu-west-1:210987654321:cluster/{name}"),
+        "clusterName": name,
+        "status": "ACTIVE",
+        "capacityProviders": ["FARGATE"],
+    }] });
+    proxy.always("DescribeClusters", 200, &clusters.to_string());
+    let none = "<DescribeNatGatewaysResponse><natGatewaySet/></DescribeNatGatewaysResponse>";
+    proxy.always("DescribeNatGateways", 200, none);
+    let diagnosis = healthy.ask(proxy.endpoint()).await.json();
+    assert_eq!(findings(&diagnosis, "route", "fail"), Vec::<&Value>::new(), "{diagnosis:#}");
+    let told = findings(&diagnosis, "route", "skipped");
+    assert!(told.iter().any(|f| says(f, "is shared by another account")), "{diagnosis:#}");
+}
+
+#[tokio::test]
+async fn a_service_is_asked_where_the_environment_says_for_it_alone() {
+    let healthy = Healthy::new().await;
+    let others = Account::proxy().await;
+    for (service, call) in [
+        ("CLOUDWATCH_LOGS", "DescribeLogGroups"),
+        ("S3", "GetBucketNotification"),
+        ("LAMBDA", "GetFunctionConfiguration"),
+    ] {
+        let its_own = Account::proxy().await;
+        let project = Project::new(&healthy.jobs);
+        let mut command = project.command(&["doctor", "--namespace", &healthy.account.name]);
+        command.env(format!("AWS_ENDPOINT_URL_{service}"), its_own.endpoint());
+        let done = finish(command, others.endpoint()).await;
+        assert_eq!(done.code, Some(0), "{done:#?}");
+        assert_eq!(its_own.calls(), [call]);
+        assert!(!others.calls().iter().any(|known| known == call), "{service}");
+    }
 }
 
 #[tokio::test]
@@ -327,7 +467,7 @@ fn is_permission(text: &str) -> bool {
         service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
             && action.chars().all(char::is_alphanumeric)
             && reads.iter().any(|verb| action.starts_with(verb))
-            // What pulling needs is asked of policies, and done by nobody here.
-            && !["BatchCheckLayerAvailability", "GetDownloadUrlForLayer"].contains(&action)
+            // It is asked of policies, and done by nobody here.
+            && action != "BatchCheckLayerAvailability"
     })
 }

@@ -99,7 +99,7 @@ fn the_execution_role_needs_what_image_log_and_secrets_ask_for() {
     ecr:BatchGetImage arn:aws:ecr:eu-west-1:123456789012:repository/acme/report
     ecr:GetAuthorizationToken *
     ecr:GetDownloadUrlForLayer arn:aws:ecr:eu-west-1:123456789012:repository/acme/report
-    logs:CreateLogGroup arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/report
+    logs:CreateLogGroup arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/report:*
     logs:CreateLogStream arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/report:*
     logs:PutLogEvents arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/report:*
     secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf
