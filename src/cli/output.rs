@@ -1,7 +1,6 @@
 //! Printing: colours only on a terminal, a closed pipe is no failure, and what strangers wrote
 //! cannot steer the terminal.
 
-use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write as _};
 
 use anstyle::{AnsiColor, Style};
@@ -114,29 +113,4 @@ pub(super) fn span(duration: SignedDuration) -> String {
         3_600..=86_399 => format!("{hours}h{minutes}m"),
         _ => format!("{days}d{hours}h"),
     }
-}
-
-/// Columns, each as wide as its widest cell; the last one as it is.
-pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    let mut line = |cells: &[String], style: Style| {
-        let mut padded = String::new();
-        for (cell, width) in cells.iter().zip(&widths) {
-            let fill = width.saturating_sub(cell.chars().count());
-            let _ = write!(padded, "{cell}{:fill$}  ", "");
-        }
-        let _ = writeln!(text, "{style}{}{style:#}", padded.trim_end());
-    };
-    let header: Vec<String> = header.iter().map(|cell| (*cell).to_owned()).collect();
-    line(&header, DIM);
-    for row in rows {
-        line(row, Style::new());
-    }
-    text
 }

@@ -14,6 +14,7 @@ const ROOMS: &[&str] = &[
     "jobs",
     "cause",
     "run",
+    "cost",
     "policy",
     "stack",
     "diagnosis",
@@ -38,8 +39,8 @@ const ROOMS: &[&str] = &[
     "lib",
 ];
 /// Rooms that know nothing of the world.
-const PURE: [&str; 8] =
-    ["identity", "event", "jobs", "cause", "run", "policy", "stack", "diagnosis"];
+const PURE: [&str; 9] =
+    ["identity", "event", "jobs", "cause", "run", "cost", "policy", "stack", "diagnosis"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()

@@ -8,7 +8,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::cli::show::{conclusion, tell};
 use crate::cli::timeline::{self, timeline};
-use crate::cli::{Common, Format};
+use crate::cli::{Common, Format, layout};
 use crate::cloud::Cloud;
 use crate::event::{Event, Manual};
 use crate::identity::RunId;
@@ -94,7 +94,8 @@ fn tell_news(common: &Common, run: &Run, told: usize) -> Result<usize, Failure> 
         if told == 0 {
             output::print_text(&format!("{}\n", run.id))?;
         }
-        let news: String = moments.iter().skip(told).map(tell).collect();
+        let width = layout::width();
+        let news: String = moments.iter().skip(told).map(|moment| tell(moment, width)).collect();
         output::print_text(&news)?;
     }
     Ok(moments.len().max(told))
