@@ -33,7 +33,8 @@ pub use matching::{Match, Unwanted};
 pub use network::{Network, SecurityGroup};
 pub use period::Period;
 pub use request::{
-    Changes, OVERRIDES_CHARS_MAX, RequestError, RunSpec, TaskDefinition, TaskRequest, TaskSource,
+    Changes, LogRoute, OVERRIDES_CHARS_MAX, RequestError, RunSpec, TaskDefinition, TaskRequest,
+    TaskSource,
 };
 pub use task::{Architecture, Logs, Source, Task, TaskEntry};
 pub use trigger::{S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};

@@ -18,21 +18,27 @@ pub(super) const BOLD: Style = Style::new().bold();
 
 /// Prints text on standard output, its colours only on a terminal.
 pub(super) fn print_text(text: &str) -> Result<Exit, Failure> {
-    print(anstream::stdout().lock(), text.as_bytes())
+    print(anstream::stdout().lock(), text.as_bytes())?;
+    Ok(Exit::Good)
 }
 
 /// Prints bytes on standard output as they are.
 pub(super) fn print_bytes(bytes: &[u8]) -> Result<Exit, Failure> {
+    print_more(bytes)?;
+    Ok(Exit::Good)
+}
+
+/// Prints more bytes of what goes on for long, and says whether anybody still reads it.
+pub(super) fn print_more(bytes: &[u8]) -> Result<bool, Failure> {
     print(io::stdout().lock(), bytes)
 }
 
-fn print(mut stdout: impl io::Write, bytes: &[u8]) -> Result<Exit, Failure> {
+fn print(mut stdout: impl io::Write, bytes: &[u8]) -> Result<bool, Failure> {
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::environment(format!("cannot print: {error}")))
-        }
+        Ok(()) => Ok(true),
         // Whoever read us has seen enough.
-        Ok(()) | Err(_) => Ok(Exit::Good),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::environment(format!("cannot print: {error}"))),
     }
 }
 

@@ -49,15 +49,6 @@ impl Records {
         }
     }
 
-    /// This machine's; `None` when they are an account's.
-    pub(super) fn into_local(self) -> Option<Local> {
-        match self {
-            Self::Local(local) => Some(*local),
-            #[cfg(feature = "aws")]
-            Self::Aws { .. } => None,
-        }
-    }
-
     /// What jobs.yaml says of Fargate's prices. Tasks of this machine have none.
     pub(super) fn prices(&self) -> &Prices {
         match self {

@@ -32,6 +32,7 @@ fn a_run_with_much_happening_reads_as_one_story_on_a_small_terminal() {
     let text = plain(&shown(&ended(0), Some(80)));
     assert!(text.lines().count() < 30, "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(include_str!("../../docs/operating.md").contains(&text), "docs/operating.md shows it");
     insta::assert_snapshot!(text, @r"
     nightly-report-jvyyf6cton5frnyz5db5  2026-11-24 UTC
       02:00:00.000  event    schedule nightly-report 2026-11-24T02:00:00Z

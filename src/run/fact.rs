@@ -13,6 +13,7 @@ const STOP_PREFIX: &str = "longshore: ";
 
 /// One observed thing.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and nearly all are seen")]
 pub enum Fact {
     /// RunTask answered with a task, or a task with our `startedBy` was found.
     Launched {

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::aws::logs::LogLine;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::output;
+use crate::cli::logs::Follower;
+use crate::cli::output::{self, DIM, printable};
 use crate::cli::show::{conclusion, tell};
 use crate::cli::timeline::{self, timeline};
 use crate::cli::{Common, Format, layout};
@@ -53,12 +55,14 @@ async fn follow(common: &Common, cloud: &Cloud, id: &RunId) -> Result<Exit, Fail
     let mut reached = Instant::now();
     let mut told = 0;
     let mut warned = false;
+    let mut log = Some(Follower::new(1, u32::MAX, None));
     loop {
         match cloud.load(id).await {
             Ok(Some(run)) => {
                 reached = Instant::now();
                 told = tell_news(common, &run, told)?;
-                if run.verdict().is_some() {
+                tell_output(cloud, &run, &mut log).await;
+                if run.verdict().is_some() && log.as_ref().is_none_or(Follower::has_settled) {
                     end(common, &run)?;
                     return Ok(Exit::of(&run));
                 }
@@ -99,6 +103,28 @@ fn tell_news(common: &Common, run: &Run, told: usize) -> Result<usize, Failure> 
         output::print_text(&news)?;
     }
     Ok(moments.len().max(told))
+}
+
+/// Prints what its tasks have printed since, beside the result as `local` does. A log that cannot be
+/// read is told of once, and the run is waited for without it.
+async fn tell_output(cloud: &Cloud, run: &Run, log: &mut Option<Follower>) {
+    while let Some(follower) = log {
+        let news = match follower.news(cloud, run).await {
+            Ok(news) => news,
+            Err(failure) => {
+                output::print_aside(&format!("its log is not shown: {}\n", failure.message));
+                *log = None;
+                return;
+            }
+        };
+        let notes = news.notes.iter().map(|note| format!("its log is not shown: {note}\n"));
+        let line =
+            |line: &LogLine| format!("{DIM}{} |{DIM:#} {}\n", run.job, printable(&line.text));
+        output::print_aside(&notes.chain(news.lines.iter().map(line)).collect::<String>());
+        if !news.more {
+            return;
+        }
+    }
 }
 
 fn end(common: &Common, run: &Run) -> Result<Exit, Failure> {

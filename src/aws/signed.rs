@@ -17,19 +17,20 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::HttpStatusCodeClassifier;
 use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
+use aws_types::service_config::ServiceConfigKey;
 use serde_json::Value;
 
 /// A service in a region.
-pub(super) struct Service<'a> {
-    pub(super) aws: &'a SdkConfig,
+pub(crate) struct Service<'a> {
+    pub(crate) aws: &'a SdkConfig,
     /// Its name in signatures and hosts.
-    pub(super) name: &'static str,
-    pub(super) region: String,
+    pub(crate) name: &'static str,
+    pub(crate) region: String,
 }
 
 /// What a service said instead of an answer.
 #[derive(Debug)]
-pub(super) struct Refusal(ErrorMetadata);
+pub(crate) struct Refusal(ErrorMetadata);
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,7 +50,7 @@ type Answer = Result<String, SdkError<Refusal, HttpResponse>>;
 
 impl Service<'_> {
     /// Asks in AWS's JSON protocol (<https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>).
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         target: &str,
         question: &Value,
@@ -60,7 +61,7 @@ impl Service<'_> {
     }
 
     /// Gets what is at a path.
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], String::new()).await
     }
 
@@ -102,12 +103,35 @@ impl Service<'_> {
             .await
     }
 
-    /// Where it answers: where everything does if the environment says so.
+    /// Where it answers: where it alone, or everything, does if the environment or the profile says
+    /// so (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).
     fn endpoint(&self) -> String {
         let Self { name, region, .. } = self;
-        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-        let own = || format!("https://{name}.{region}.amazonaws.com{suffix}");
-        self.aws.endpoint_url().map_or_else(own, |url| url.trim_end_matches('/').to_owned())
+        let configured = if self.aws.get_origin("endpoint_url").is_client_config() {
+            None
+        } else {
+            self.aws.service_config().and_then(|config| config.load_config(self.key()?))
+        };
+        match configured.as_deref().or(self.aws.endpoint_url()) {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => {
+                let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+                format!("https://{name}.{region}.amazonaws.com{suffix}")
+            }
+        }
+    }
+
+    /// How the environment and the profile name its endpoint.
+    fn key(&self) -> Option<ServiceConfigKey<'static>> {
+        let id = match self.name {
+            "logs" => "CloudWatch Logs",
+            "lambda" => "Lambda",
+            "s3" => "S3",
+            "ssm" => "SSM",
+            _ => return None,
+        };
+        let key = ServiceConfigKey::builder().service_id(id);
+        key.env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()
     }
 
     async fn sign(
