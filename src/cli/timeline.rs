@@ -111,7 +111,7 @@ fn tell_task(launch: &Launch, note: &mut impl FnMut(Option<Timestamp>, String)) 
     }
     if launch.containers.len() > 1 || exited.is_some_and(before_end) {
         let exits: Vec<String> = launch.containers.iter().map(exit).collect();
-        note(exited, format!("exited   {}", exits.join(", ")));
+        note(exited, format!("exited   {}", exits.join(", ")).trim_end().to_owned());
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::logs::Follower;
 use crate::cli::output::{self, DIM, printable};
 use crate::cli::show::{conclusion, tell};
-use crate::cli::timeline::{self, timeline};
+use crate::cli::timeline::{self, Moment, timeline};
 use crate::cli::{Common, Format, layout};
 use crate::cloud::Cloud;
 use crate::event::{Event, Manual};
@@ -53,14 +53,14 @@ pub(super) async fn run(
 async fn follow(common: &Common, cloud: &Cloud, id: &RunId) -> Result<Exit, Failure> {
     let begun = Instant::now();
     let mut reached = Instant::now();
-    let mut told = 0;
+    let mut told = Vec::new();
     let mut warned = false;
     let mut log = Some(Follower::new(1, u32::MAX, None));
     loop {
         match cloud.load(id).await {
             Ok(Some(run)) => {
                 reached = Instant::now();
-                told = tell_news(common, &run, told)?;
+                tell_news(common, &run, &mut told)?;
                 tell_output(cloud, &run, &mut log).await;
                 if run.verdict().is_some() && log.as_ref().is_none_or(Follower::has_settled) {
                     end(common, &run)?;
@@ -91,18 +91,22 @@ fn unclaimed(common: &Common, id: &RunId) -> String {
     )
 }
 
-/// Prints the moments that are new, and says how many were told so far.
-fn tell_news(common: &Common, run: &Run, told: usize) -> Result<usize, Failure> {
-    let moments = timeline(run);
-    if common.output == Format::Text && moments.len() > told {
-        if told == 0 {
-            output::print_text(&format!("{}\n", run.id))?;
-        }
-        let width = layout::width();
-        let news: String = moments.iter().skip(told).map(|moment| tell(moment, width)).collect();
-        output::print_text(&news)?;
+/// Prints the moments that are new. ECS's own times come late and lie between those that were told.
+fn tell_news(common: &Common, run: &Run, told: &mut Vec<Moment>) -> Result<(), Failure> {
+    if common.output == Format::Json {
+        return Ok(());
     }
-    Ok(moments.len().max(told))
+    if told.is_empty() {
+        output::print_text(&format!("{}\n", run.id))?;
+    }
+    let width = layout::width();
+    for moment in timeline(run) {
+        if !told.contains(&moment) {
+            output::print_text(&tell(&moment, width))?;
+            told.push(moment);
+        }
+    }
+    Ok(())
 }
 
 /// Prints what its tasks have printed since, beside the result as `local` does. A log that cannot be
