@@ -1,4 +1,4 @@
-//! Calls to services of which we ask one question each: a client of theirs would be a hundred
+//! Calls to services of which we ask a question or two each: a client of theirs would be a hundred
 //! thousand lines to build. Sent, tried again and signed by what the clients themselves are made of.
 
 use std::error::Error;
@@ -103,35 +103,31 @@ impl Service<'_> {
             .await
     }
 
-    /// Where it answers: where it alone, or everything, does if the environment or the profile says
-    /// so (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).
+    /// Where it answers: where the environment or the profile says for it alone, or for everything.
     fn endpoint(&self) -> String {
         let Self { name, region, .. } = self;
-        let configured = if self.aws.get_origin("endpoint_url").is_client_config() {
-            None
-        } else {
-            self.aws.service_config().and_then(|config| config.load_config(self.key()?))
-        };
-        match configured.as_deref().or(self.aws.endpoint_url()) {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => {
-                let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-                format!("https://{name}.{region}.amazonaws.com{suffix}")
-            }
-        }
+        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+        let fips = if self.aws.use_fips() == Some(true) { "-fips" } else { "" };
+        let usual = || format!("https://{name}{fips}.{region}.amazonaws.com{suffix}");
+        let told = self.told_endpoint();
+        let told = told.or_else(|| self.aws.endpoint_url().map(str::to_owned));
+        told.map_or_else(usual, |url| url.trim_end_matches('/').to_owned())
     }
 
-    /// How the environment and the profile name its endpoint.
-    fn key(&self) -> Option<ServiceConfigKey<'static>> {
+    /// `AWS_ENDPOINT_URL_CLOUDWATCH_LOGS` and the like
+    /// (<https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html>). What a program
+    /// says of all services comes before it.
+    fn told_endpoint(&self) -> Option<String> {
+        if self.aws.get_origin("endpoint_url").is_client_config() {
+            return None;
+        }
         let id = match self.name {
             "logs" => "CloudWatch Logs",
-            "lambda" => "Lambda",
-            "s3" => "S3",
-            "ssm" => "SSM",
-            _ => return None,
+            name => name,
         };
-        let key = ServiceConfigKey::builder().service_id(id);
-        key.env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()
+        let key = ServiceConfigKey::builder();
+        let key = key.service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+        self.aws.service_config()?.load_config(key.ok()?)
     }
 
     async fn sign(
