@@ -10,14 +10,16 @@ use crate::jobs::Period;
 use crate::run::{Attempt, Launch, Run, Verdict};
 
 #[cfg(feature = "aws")]
+mod aside;
+#[cfg(feature = "aws")]
 mod cloudwatch;
 mod file;
 #[cfg(feature = "aws")]
 mod follower;
 
-pub(super) use file::Tail;
 #[cfg(feature = "aws")]
-pub(super) use follower::Follower;
+pub(super) use aside::Aside;
+pub(super) use file::Tail;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {

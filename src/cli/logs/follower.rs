@@ -17,7 +17,7 @@ const SETTLE: SignedDuration = SignedDuration::from_secs(5);
 const SETTLED: SignedDuration = SignedDuration::from_mins(1);
 
 /// What was read of the logs of some attempts.
-pub(in crate::cli) struct Follower {
+pub(super) struct Follower {
     first: u32,
     last: u32,
     since: Option<Timestamp>,
@@ -38,27 +38,27 @@ struct Followed {
 
 /// What came.
 #[derive(Debug, Default)]
-pub(in crate::cli) struct News {
-    pub(in crate::cli) lines: Vec<LogLine>,
+pub(super) struct News {
+    pub(super) lines: Vec<LogLine>,
     /// What to say of logs that cannot be read.
-    pub(in crate::cli) notes: Vec<String>,
+    pub(super) notes: Vec<String>,
     /// Whether there is more already.
-    pub(in crate::cli) more: bool,
+    pub(super) more: bool,
 }
 
 impl Follower {
     /// Of these attempts, from a time on.
-    pub(in crate::cli) fn new(first: u32, last: u32, since: Option<Timestamp>) -> Self {
+    pub(super) fn new(first: u32, last: u32, since: Option<Timestamp>) -> Self {
         Self { first, last, since, logs: Vec::new() }
     }
 
     /// Whether every log that it knows of was silent for a while after its task's end.
-    pub(in crate::cli) fn has_settled(&self) -> bool {
+    pub(super) fn has_settled(&self) -> bool {
         self.logs.iter().all(|log| log.settled)
     }
 
     /// What is new since last time: a page of each log. `run` is as it stands now.
-    pub(in crate::cli) async fn news(&mut self, cloud: &Cloud, run: &Run) -> Result<News, Failure> {
+    pub(super) async fn news(&mut self, cloud: &Cloud, run: &Run) -> Result<News, Failure> {
         let mut news = News::default();
         let (first, last) = (self.first, self.last);
         for (attempt, launch, task) in launches(run, |number| (first..=last).contains(&number)) {

@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::aws::logs::LogLine;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::logs::Follower;
-use crate::cli::output::{self, DIM, printable};
+use crate::cli::logs::Aside;
+use crate::cli::output;
 use crate::cli::show::{conclusion, tell};
 use crate::cli::timeline::{self, Moment, timeline};
 use crate::cli::{Common, Format, layout};
@@ -55,14 +54,14 @@ async fn follow(common: &Common, cloud: &Cloud, id: &RunId) -> Result<Exit, Fail
     let mut reached = Instant::now();
     let mut told = Vec::new();
     let mut warned = false;
-    let mut log = Some(Follower::new(1, u32::MAX, None));
+    let mut log = Aside::new();
     loop {
         match cloud.load(id).await {
             Ok(Some(run)) => {
                 reached = Instant::now();
                 tell_news(common, &run, &mut told)?;
-                tell_output(cloud, &run, &mut log).await;
-                if run.verdict().is_some() && log.as_ref().is_none_or(Follower::has_settled) {
+                log.tell(cloud, &run).await;
+                if run.verdict().is_some() && log.has_settled() {
                     end(common, &run)?;
                     return Ok(Exit::of(&run));
                 }
@@ -107,28 +106,6 @@ fn tell_news(common: &Common, run: &Run, told: &mut Vec<Moment>) -> Result<(), F
         }
     }
     Ok(())
-}
-
-/// Prints what its tasks have printed since, beside the result as `local` does. A log that cannot be
-/// read is told of once, and the run is waited for without it.
-async fn tell_output(cloud: &Cloud, run: &Run, log: &mut Option<Follower>) {
-    while let Some(follower) = log {
-        let news = match follower.news(cloud, run).await {
-            Ok(news) => news,
-            Err(failure) => {
-                output::print_aside(&format!("its log is not shown: {}\n", failure.message));
-                *log = None;
-                return;
-            }
-        };
-        let notes = news.notes.iter().map(|note| format!("its log is not shown: {note}\n"));
-        let line =
-            |line: &LogLine| format!("{DIM}{} |{DIM:#} {}\n", run.job, printable(&line.text));
-        output::print_aside(&notes.chain(news.lines.iter().map(line)).collect::<String>());
-        if !news.more {
-            return;
-        }
-    }
 }
 
 fn end(common: &Common, run: &Run) -> Result<Exit, Failure> {
