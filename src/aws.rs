@@ -11,6 +11,8 @@ use aws_types::sdk_config::SharedHttpClient;
 
 pub(crate) mod failure;
 pub mod lambda;
+pub mod logs;
+pub(crate) mod signed;
 
 /// Tries of one call at most, the first included; the SDKs wait longer each time.
 const TRIES: u32 = 3;

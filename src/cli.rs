@@ -10,6 +10,7 @@ use crate::ecs::local::SUPERVISE_VERB;
 use crate::identity::Namespace;
 
 mod check;
+mod cost;
 mod diagnosis;
 mod doctor;
 #[cfg(feature = "aws")]
@@ -17,6 +18,7 @@ mod evidence;
 mod exit;
 mod explain;
 mod jobs_file;
+mod layout;
 mod local;
 mod logs;
 mod output;
@@ -193,3 +195,6 @@ fn block_on(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, F
         .map_err(|error| Failure::environment(format!("cannot start: {error}")))?
         .block_on(work)
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,10 @@ use crate::queue::sqs::{Queues, SqsQueue};
 use crate::queue::{Message, Queue, QueueError};
 use crate::run::Run;
 
+mod logs;
+
+pub use logs::NoLog;
+
 /// An installation.
 #[derive(Debug)]
 pub struct Cloud {

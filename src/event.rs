@@ -31,7 +31,8 @@ pub use notice::{Observation, Observed, Reminder};
 pub use s3::Object;
 pub use schedule::Schedule;
 pub use task_state::{
-    Container, ContainerOverride, LastStatus, NameValue, StopCode, TaskOverride, TaskState,
+    Container, ContainerOverride, EphemeralStorage, LastStatus, NameValue, StopCode, TaskOverride,
+    TaskState,
 };
 
 /// Wrappers within wrappers at most: S3 in SNS in SQS is three.

@@ -31,7 +31,6 @@ mod quotas;
 mod requested;
 mod scheduler;
 mod secrets;
-mod signed;
 mod wanted;
 
 use ecs::Ecs;

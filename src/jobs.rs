@@ -18,6 +18,7 @@ mod nearest;
 mod network;
 pub mod parameter;
 mod period;
+pub mod prices;
 pub mod problem;
 mod read;
 mod request;
@@ -32,13 +33,15 @@ pub use matching::{Match, Unwanted};
 pub use network::{Network, SecurityGroup};
 pub use period::Period;
 pub use request::{
-    Changes, OVERRIDES_CHARS_MAX, RequestError, RunSpec, TaskDefinition, TaskRequest, TaskSource,
+    Changes, LogRoute, OVERRIDES_CHARS_MAX, RequestError, RunSpec, TaskDefinition, TaskRequest,
+    TaskSource,
 };
 pub use task::{Architecture, Logs, Source, Task, TaskEntry};
 pub use trigger::{S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};
 pub use yaml::Path;
 
 use parameter::Parameter;
+use prices::Prices;
 use problem::{Problem, Severity};
 use yaml::{Node, Value};
 
@@ -53,6 +56,9 @@ pub struct JobsFile {
     /// What jobs use that do not say otherwise. A job's own entry replaces the default whole.
     #[serde(default)]
     defaults: Defaults,
+    /// What Fargate costs you, by region, where it is not what longshore's own table says.
+    #[serde(default)]
+    prices: Prices,
     /// The jobs by name: lower-case letters, digits and dashes, a letter first.
     jobs: BTreeMap<JobName, JobEntry>,
 }
@@ -161,10 +167,22 @@ pub enum Capacity {
     FargateSpot,
 }
 
+impl Capacity {
+    /// ECS's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fargate => "FARGATE",
+            Self::FargateSpot => "FARGATE_SPOT",
+        }
+    }
+}
+
 /// Every job of a file that was checked.
 #[derive(Clone, Debug, Default)]
 pub struct Jobs {
     jobs: BTreeMap<JobName, Job>,
+    /// What Fargate costs, where it is not what [`crate::cost`] has.
+    pub prices: Prices,
 }
 
 /// A job that was checked, its defaults filled in.
@@ -291,6 +309,7 @@ impl JobsFile {
                     .remedy("share them between installations, each with a namespace of its own"),
             );
         }
+        prices::check(&self.prices, problems);
         let defaults = self.defaults;
         let place = Path::root().key("defaults");
         defaults.settings().check(&place, problems);
@@ -309,7 +328,7 @@ impl JobsFile {
                 job.map(|job| (name, job))
             })
             .collect();
-        let jobs = Jobs { jobs };
+        let jobs = Jobs { jobs, prices: self.prices };
         if problems.iter().all(|problem| problem.severity == Severity::Warning) {
             jobs.warn_of_taken_schedules(&at, problems);
         }

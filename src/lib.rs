@@ -4,8 +4,9 @@
 //! The modules in reading order, each using only those before it:
 //!
 //! - pure: [`identity`] (who is who), [`event`] (what arrived), [`jobs`] (what to run), [`cause`]
-//!   (what ECS's words mean), [`run`] (the life of a run), [`policy`] (its next step), [`stack`] (what AWS must have for a jobs.yaml),
-//!   [`diagnosis`] (why a task does not start);
+//!   (what ECS's words mean), [`run`] (the life of a run), [`cost`] (what it cost), [`policy`] (its
+//!   next step), [`stack`] (what AWS must have for a jobs.yaml), [`diagnosis`] (why a task does not
+//!   start);
 //! - the world: `aws` (the connection to AWS), [`network`] (where tasks live);
 //! - ports: [`ledger`], [`queue`], [`ecs`], each with its adapters; [`backend`] holds the three;
 //! - use cases: [`stop`], [`dispatch`] (event to task), [`record`] (task state to verdict),
@@ -24,6 +25,8 @@ pub mod jobs;
 pub mod cause;
 
 pub mod run;
+
+pub mod cost;
 
 pub mod policy;
 

@@ -14,9 +14,11 @@ use crate::jobs::{Policy, TaskRequest, later};
 
 mod ending;
 mod fact;
+mod size;
 
 pub use ending::Ending;
 pub use fact::{ContainerExit, Fact, News, Sighting, StopCause, Times, shorten};
+pub use size::Size;
 
 /// One job for one event: the unit of exactly-once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -194,6 +196,9 @@ pub struct Launch {
     /// How each container ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<ContainerExit>,
+    /// What its task was given, as ECS has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<Size>,
 }
 
 /// A request that a run stop.
@@ -228,6 +233,13 @@ pub enum Ignored {
     OtherTask,
     /// The run has its verdict.
     Ended,
+}
+
+impl Launch {
+    /// The region of its task; `local` on this machine.
+    pub fn region(&self) -> Option<&str> {
+        self.task.as_deref()?.split(':').nth(3)
+    }
 }
 
 impl Run {
@@ -345,6 +357,7 @@ impl Run {
                 refusal: None,
                 times: Times::default(),
                 containers: Vec::new(),
+                size: None,
             });
         }
         self.hold(lease, owner);
@@ -545,6 +558,7 @@ fn seen(run: &Run, sighting: &Sighting, now: Timestamp) -> Applied {
     if let Some(launch) = next.present_launch() {
         launch.version = sighting.version;
         launch.times.update(&sighting.times);
+        launch.size = sighting.size.clone().or(launch.size.take());
     }
     match (&sighting.news, &run.state) {
         (News::Pending, State::Started | State::Running { .. }) => {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::exit::{Exit, Failure};
 use super::jobs_file::{self, JobsFile};
 use super::output::{self, GOOD};
-use super::{Common, Format};
+use super::{Common, Format, layout};
 use crate::jobs::{Job, Jobs, Source, Trigger};
 
 /// Next times shown of one schedule.
@@ -59,7 +59,7 @@ fn print_text(common: &Common, file: &JobsFile) -> Result<Exit, Failure> {
     };
     let now = Timestamp::now();
     let rows: Vec<Vec<String>> = jobs.iter().flat_map(|job| rows(job, now)).collect();
-    let table = output::table(&["JOB", "RUNS", "TRIGGER", "NEXT"], &rows);
+    let table = layout::table(&["JOB", "RUNS", "TRIGGER", "NEXT"], &rows, None);
     let count = jobs.iter().count();
     let noun = if count == 1 { "job is" } else { "jobs are" };
     let path = common.jobs.display();

@@ -13,7 +13,7 @@ use super::jobs_file;
 use super::output::{self, WARN, printable};
 use super::show::story;
 use super::timeline;
-use super::{Common, Format, LedgerPath};
+use super::{Common, Format, LedgerPath, layout};
 use crate::dispatch::Dispatched;
 use crate::ecs::local::Runtime;
 use crate::event::{self, Event, Unreadable};
@@ -333,7 +333,9 @@ fn print(common: &Common, tally: &Tally, runs: &[Run]) -> Result<Exit, Failure> 
             }))?;
         }
         Format::Text => {
-            let stories: String = runs.iter().map(|run| format!("\n{}", story(run))).collect();
+            let width = layout::width();
+            let stories: String =
+                runs.iter().map(|run| format!("\n{}", story(run, width))).collect();
             output::print_text(&format!("{stories}\n{}\n", summary(tally, runs)))?;
         }
     }

@@ -1,7 +1,6 @@
 //! Printing: colours only on a terminal, a closed pipe is no failure, and what strangers wrote
 //! cannot steer the terminal.
 
-use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write as _};
 
 use anstyle::{AnsiColor, Style};
@@ -19,21 +18,27 @@ pub(super) const BOLD: Style = Style::new().bold();
 
 /// Prints text on standard output, its colours only on a terminal.
 pub(super) fn print_text(text: &str) -> Result<Exit, Failure> {
-    print(anstream::stdout().lock(), text.as_bytes())
+    print(anstream::stdout().lock(), text.as_bytes())?;
+    Ok(Exit::Good)
 }
 
 /// Prints bytes on standard output as they are.
 pub(super) fn print_bytes(bytes: &[u8]) -> Result<Exit, Failure> {
+    print_more(bytes)?;
+    Ok(Exit::Good)
+}
+
+/// Prints more bytes of what goes on for long, and says whether anybody still reads it.
+pub(super) fn print_more(bytes: &[u8]) -> Result<bool, Failure> {
     print(io::stdout().lock(), bytes)
 }
 
-fn print(mut stdout: impl io::Write, bytes: &[u8]) -> Result<Exit, Failure> {
+fn print(mut stdout: impl io::Write, bytes: &[u8]) -> Result<bool, Failure> {
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::environment(format!("cannot print: {error}")))
-        }
+        Ok(()) => Ok(true),
         // Whoever read us has seen enough.
-        Ok(()) | Err(_) => Ok(Exit::Good),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::environment(format!("cannot print: {error}"))),
     }
 }
 
@@ -115,29 +120,4 @@ pub(super) fn span(duration: SignedDuration) -> String {
         3_600..=86_399 => format!("{hours}h{minutes}m"),
         _ => format!("{days}d{hours}h"),
     }
-}
-
-/// Columns, each as wide as its widest cell; the last one as it is.
-pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    let mut line = |cells: &[String], style: Style| {
-        let mut padded = String::new();
-        for (cell, width) in cells.iter().zip(&widths) {
-            let fill = width.saturating_sub(cell.chars().count());
-            let _ = write!(padded, "{cell}{:fill$}  ", "");
-        }
-        let _ = writeln!(text, "{style}{}{style:#}", padded.trim_end());
-    };
-    let header: Vec<String> = header.iter().map(|cell| (*cell).to_owned()).collect();
-    line(&header, DIM);
-    for row in rows {
-        line(row, Style::new());
-    }
-    text
 }

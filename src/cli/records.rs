@@ -5,6 +5,7 @@ use super::output::printable;
 use super::{Common, LedgerPath};
 use crate::ecs::local::Runtime;
 use crate::jobs::Jobs;
+use crate::jobs::prices::Prices;
 use crate::ledger::Filter;
 use crate::local::{Local, Settings, default_ledger};
 use crate::run::Run;
@@ -20,6 +21,9 @@ pub(super) enum Place {
     Aws,
 }
 
+/// Nobody bills this machine.
+static NO_PRICES: Prices = Prices::new();
+
 /// The runs of one place.
 pub(super) enum Records {
     /// This machine's, brought up to date.
@@ -31,6 +35,8 @@ pub(super) enum Records {
         cloud: Box<Cloud>,
         /// Whether there is a jobs.yaml that says which jobs it has.
         knows_jobs: bool,
+        /// What that says of Fargate's prices.
+        prices: Prices,
     },
 }
 
@@ -43,12 +49,12 @@ impl Records {
         }
     }
 
-    /// This machine's; `None` when they are an account's.
-    pub(super) fn into_local(self) -> Option<Local> {
+    /// What jobs.yaml says of Fargate's prices. Tasks of this machine have none.
+    pub(super) fn prices(&self) -> &Prices {
         match self {
-            Self::Local(local) => Some(*local),
+            Self::Local(_) => &NO_PRICES,
             #[cfg(feature = "aws")]
-            Self::Aws { .. } => None,
+            Self::Aws { prices, .. } => prices,
         }
     }
 
@@ -57,7 +63,7 @@ impl Records {
         match self {
             Self::Local(local) => Ok(local.list(filter).await?),
             #[cfg(feature = "aws")]
-            Self::Aws { cloud, knows_jobs } => {
+            Self::Aws { cloud, knows_jobs, .. } => {
                 let names_run = |prefix: &String| prefix.parse::<RunId>().is_ok();
                 let names_job =
                     filter.job.is_some() || filter.id_prefix.as_ref().is_some_and(names_run);
@@ -127,7 +133,7 @@ async fn open_aws(common: &Common) -> Result<Records, Failure> {
     let knows_jobs = common.jobs.exists();
     let jobs = if knows_jobs { jobs_file::load(&common.jobs)? } else { Jobs::default() };
     let cloud = Cloud::connect(common.namespace.clone(), &jobs).await;
-    Ok(Records::Aws { cloud: Box::new(cloud), knows_jobs })
+    Ok(Records::Aws { cloud: Box::new(cloud), knows_jobs, prices: jobs.prices })
 }
 
 #[cfg(not(feature = "aws"))]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::exit::{Exit, Failure};
 use super::output::{self, printable};
 use super::records::Records;
-use super::{Common, Format, LedgerPath, timeline};
+use super::{Common, Format, LedgerPath, layout, timeline};
 use crate::identity::JobName;
 use crate::jobs::Period;
 use crate::ledger::Filter;
@@ -48,12 +48,14 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
             output::print_json(&json!({ "runs": runs }))
         }
         Format::Text if runs.is_empty() => output::print_text("no runs\n"),
-        Format::Text => {
-            let rows: Vec<Vec<String>> = runs.iter().map(|run| row(run, now)).collect();
-            let header = ["RUN", "STATUS", "EXIT", "ATTEMPTS", "RAN", "AGE", "REASON"];
-            output::print_text(&output::table(&header, &rows))
-        }
+        Format::Text => output::print_text(&table(&runs, now, layout::width())),
     }
+}
+
+pub(super) fn table(runs: &[Run], now: Timestamp, width: Option<usize>) -> String {
+    let rows: Vec<Vec<String>> = runs.iter().map(|run| row(run, now)).collect();
+    let header = ["RUN", "STATUS", "EXIT", "ATTEMPTS", "RAN", "AGE", "REASON"];
+    layout::table(&header, &rows, width)
 }
 
 fn row(run: &Run, now: Timestamp) -> Vec<String> {

@@ -2,14 +2,19 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::cost::{self, Costed};
 use super::exit::{Exit, Failure};
 use super::output::{self, BOLD, DIM};
 use super::records::Records;
 use super::timeline::{self, Moment, timeline};
-use super::{Common, Format, LedgerPath};
+use super::{Common, Format, LedgerPath, layout};
 use crate::run::Run;
+
+/// The column in which a moment's text begins, after its time and its word.
+const TEXT_AT: usize = 25;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -22,22 +27,31 @@ pub(super) struct Arguments {
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
     let records = Records::open(common, &arguments.ledger).await?;
     let run = records.find(&arguments.run).await?;
+    let costed = crate::cost::of(&run, records.prices(), Timestamp::now());
     match common.output {
-        Format::Json => {
-            let mut value = timeline::to_json(&run);
-            let moments: Vec<Value> = timeline(&run)
-                .into_iter()
-                .map(|moment| json!({ "at": moment.at, "text": moment.text }))
-                .collect();
-            value["timeline"] = moments.into();
-            output::print_json(&value)
-        }
-        Format::Text => output::print_text(&story(&run)),
+        Format::Json => output::print_json(&to_json(&run, &costed)),
+        Format::Text => output::print_text(&page(&run, &costed, layout::width())),
     }
 }
 
+/// The whole answer as JSON.
+pub(super) fn to_json(run: &Run, costed: &Costed) -> Value {
+    let mut value = timeline::to_json(run);
+    let moments = timeline(run).into_iter();
+    let moments = moments.map(|moment| json!({ "at": moment.at, "text": moment.text }));
+    value["timeline"] = moments.collect();
+    value["cost"] = cost::to_json(costed);
+    value
+}
+
+/// The whole answer as text: the run's story, and what it cost.
+pub(super) fn page(run: &Run, costed: &Costed, width: Option<usize>) -> String {
+    let cost = cost::line(costed).map(|line| layout::wrap(&format!("  {line}"), 4, width));
+    story(run, width) + &cost.unwrap_or_default()
+}
+
 /// A run as text: a heading, its moments, its verdict.
-pub(super) fn story(run: &Run) -> String {
+pub(super) fn story(run: &Run, width: Option<usize>) -> String {
     let mut text = String::new();
     let moments = timeline(run);
     let day = moments.first().map_or(run.created_at, |moment| moment.at);
@@ -50,15 +64,16 @@ pub(super) fn story(run: &Run) -> String {
             let _ = writeln!(text, "  {DIM}{today}{DIM:#}");
             date = today;
         }
-        text.push_str(&tell(moment));
+        text.push_str(&tell(moment, width));
     }
-    let _ = writeln!(text, "  {}", conclusion(run));
+    text.push_str(&layout::wrap(&format!("  {}", conclusion(run)), 4, width));
     text
 }
 
-/// One moment as a line.
-pub(super) fn tell(moment: &Moment) -> String {
-    format!("  {DIM}{}{DIM:#}  {}\n", output::clock(moment.at), moment.text)
+/// One moment as lines of this width.
+pub(super) fn tell(moment: &Moment, width: Option<usize>) -> String {
+    let line = format!("  {DIM}{}{DIM:#}  {}", output::clock(moment.at), moment.text);
+    layout::wrap(&line, TEXT_AT, width)
 }
 
 /// `Failed, exit code 3, ran 0.2s, 2 attempts`.

@@ -1,10 +1,11 @@
 //! A run as a story: what happened when, the same in `local`, `show` and JSON.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::output::printable;
-use crate::run::{Attempt, Launch, Run, State, Wait};
+use super::output::{clock, printable, span};
+use crate::cost::THIS_MACHINE;
+use crate::run::{Attempt, ContainerExit, Launch, Run, State, Wait};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,21 +64,65 @@ fn tell_launch(
     note(Some(launch.at), format!("launch   attempt {}{relaunch}", attempt.number));
     let times = &launch.times;
     if let Some(task) = &launch.task {
-        let id = task.rsplit('/').next().unwrap_or(task);
-        note(times.created_at, format!("task     {}", printable(id)));
+        note(times.created_at, format!("task     {}", told_task(attempt, launch, task)));
+        tell_task(launch, note);
     }
-    if let (Some(from), Some(to)) = (times.pull_started_at, times.pull_stopped_at) {
-        let pulled = to.duration_since(from);
-        // On this machine nothing is pulled.
-        if pulled.as_secs() > 0 {
-            note(Some(to), format!("pulled   in {}s", pulled.as_secs()));
-        }
-    }
-    note(times.started_at, "running".to_owned());
     if let Some(refusal) = &launch.refusal {
         let verb = if launch.task.is_some() { "ended" } else { "refused" };
         let text = format!("{verb:8} {}", printable(refusal));
         note(Some(times.stopped_at.unwrap_or(launch.at)), text);
+    }
+}
+
+/// `075b3bd9635baed28dc7c22339f7b24d on FARGATE_SPOT`.
+fn told_task(attempt: &Attempt, launch: &Launch, task: &str) -> String {
+    let id = printable(task.rsplit('/').next().unwrap_or(task));
+    let capacity = attempt.request.as_ref().and_then(|request| request.capacity);
+    match capacity.filter(|_| launch.region() != Some(THIS_MACHINE)) {
+        Some(capacity) => format!("{id} on {}", capacity.as_str()),
+        None => id,
+    }
+}
+
+/// What ECS says of a task's life, from its network to its containers' ends.
+fn tell_task(launch: &Launch, note: &mut impl FnMut(Option<Timestamp>, String)) {
+    let times = &launch.times;
+    note(times.connectivity_at, "network  attached".to_owned());
+    match (times.pull_started_at, times.pull_stopped_at) {
+        (Some(from), Some(to)) => {
+            let pulled = to.duration_since(from);
+            // On this machine nothing is pulled.
+            if pulled.as_secs() > 0 {
+                let (span, from) = (span(pulled), clock(from));
+                note(Some(to), format!("pulled   its image in {span}, since {from}"));
+            }
+        }
+        (from, _) => note(from, "pulling  its image".to_owned()),
+    }
+    note(times.started_at, "running".to_owned());
+    // Steps of the same moment are one.
+    let before_end = |at: Timestamp| {
+        times.stopped_at.is_none_or(|end| end.duration_since(at) >= SignedDuration::from_secs(1))
+    };
+    note(times.stopping_at.filter(|at| before_end(*at)), "stopping".to_owned());
+    let exited = times.execution_stopped_at.or(times.stopped_at);
+    let ran = times.started_at.is_some() || launch.containers.iter().any(|c| c.exit_code.is_some());
+    if !ran {
+        return;
+    }
+    if launch.containers.len() > 1 || exited.is_some_and(before_end) {
+        let exits: Vec<String> = launch.containers.iter().map(exit).collect();
+        note(exited, format!("exited   {}", exits.join(", ")).trim_end().to_owned());
+    }
+}
+
+/// `main 0`, `proxy without a code (OutOfMemoryError: Container killed due to memory usage)`.
+fn exit(container: &ContainerExit) -> String {
+    let name = printable(&container.name);
+    let code = container.exit_code.map_or("without a code".to_owned(), |code| code.to_string());
+    match &container.reason {
+        Some(reason) => format!("{name} {code} ({})", printable(reason)),
+        None => format!("{name} {code}"),
     }
 }
 
@@ -97,7 +142,10 @@ fn tell_end(run: &Run, attempt: &Attempt, note: &mut impl FnMut(Option<Timestamp
     let stopped = attempt.launches.last().and_then(|launch| launch.times.stopped_at);
     let reason = printable(attempt.reason.as_deref().unwrap_or_default());
     note(stopped.or(attempt.ended_at), format!("{name:8} {reason}"));
-    tell_cause(attempt, stopped.or(attempt.ended_at), note);
+    // What another attempt followed on has had its remedy.
+    if last {
+        tell_cause(attempt, stopped.or(attempt.ended_at), note);
+    }
 }
 
 /// What the end means, and what to do.
@@ -141,6 +189,7 @@ fn attempt_json(attempt: &Attempt) -> Value {
                 "task": launch.task,
                 "refusal": launch.refusal,
                 "times": launch.times,
+                "size": launch.size,
                 "containers": launch.containers,
             })
         })
@@ -152,6 +201,7 @@ fn attempt_json(attempt: &Attempt) -> Value {
         "reason": attempt.reason,
         "cause": attempt.cause,
         "endedAt": attempt.ended_at,
+        "capacity": attempt.request.as_ref().and_then(|request| request.capacity),
         "launches": launches,
     })
 }

@@ -55,7 +55,7 @@ async fn ask(common: &Common, arguments: &Arguments) -> Result<Evidence, Failure
     let records = Records::open(common, &arguments.ledger).await?;
     let run = records.find(arguments.run.as_deref().unwrap_or_default()).await?;
     #[cfg(feature = "aws")]
-    if let Records::Aws { cloud, knows_jobs } = &records {
+    if let Records::Aws { cloud, knows_jobs, .. } = &records {
         return ask_aws(common, cloud, *knows_jobs, &run).await;
     }
     let mut evidence = Evidence::new("", Timestamp::now());

@@ -17,13 +17,14 @@ use jiff::Timestamp;
 use super::{Described, Ecs, EcsError, RunTaskError};
 use crate::aws::failure::Failure;
 use crate::identity::ClientToken;
-use crate::jobs::{TaskDefinition, TaskRequest, TaskSource};
+use crate::jobs::{LogRoute, TaskDefinition, TaskRequest, TaskSource};
 use crate::network::NetworkError;
 use crate::network::ec2::Ec2;
 
 mod definitions;
 mod describe;
 mod list;
+mod log_route;
 mod refusal;
 mod register;
 mod run_task;
@@ -55,6 +56,11 @@ impl Fargate {
 
     fn client(&self) -> &Client {
         self.client.get_or_init(|| Client::new(&self.config))
+    }
+
+    /// Where a container of a registered task definition logs to.
+    pub async fn log_route(&self, definition: &str, container: &str) -> Result<LogRoute, EcsError> {
+        log_route::log_route(self.client(), definition, container).await
     }
 
     /// What RunTask is to start: a family as written, or the revision with this very content.

@@ -28,6 +28,7 @@ use crate::queue::QueueName;
 
 mod body;
 mod container;
+mod log_times;
 mod output;
 mod program;
 mod record;
@@ -35,6 +36,7 @@ pub(crate) mod served;
 mod state;
 mod supervisor;
 
+pub use log_times::LogTimes;
 pub use program::Runtime;
 pub(crate) use state::provisioning;
 pub use supervisor::supervise;

@@ -46,8 +46,16 @@ pub struct TaskState {
     pub cpu: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ephemeral_storage: Option<EphemeralStorage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform_family: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<NameValue>,
     #[serde(deserialize_with = "lenient_time", skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient_time", skip_serializing_if = "Option::is_none")]
+    pub connectivity_at: Option<Timestamp>,
     #[serde(deserialize_with = "lenient_time", skip_serializing_if = "Option::is_none")]
     pub pull_started_at: Option<Timestamp>,
     #[serde(deserialize_with = "lenient_time", skip_serializing_if = "Option::is_none")]
@@ -96,6 +104,15 @@ pub struct ContainerOverride {
     pub name: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environment: Vec<NameValue>,
+}
+
+/// The task's own disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EphemeralStorage {
+    /// GiB.
+    #[serde(rename = "sizeInGiB")]
+    pub size_in_gib: u32,
 }
 
 /// A name and its value.

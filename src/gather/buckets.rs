@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 
 use super::inquiry::Inquiry;
-use super::signed::Service;
+use crate::aws::signed::Service;
 use crate::diagnosis::evidence::{Subject, SubjectTrigger, Trigger};
 use crate::diagnosis::{Source, Unseen};
 

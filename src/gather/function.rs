@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::inquiry::Inquiry;
-use super::signed::Service;
+use crate::aws::signed::Service;
 use crate::diagnosis::Unseen;
 use crate::identity::Namespace;
 

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::inquiry::Inquiry;
-use super::signed::Service;
+use crate::aws::signed::Service;
 use crate::diagnosis::evidence::LogGroup;
 use crate::diagnosis::{Source, Unseen};
 

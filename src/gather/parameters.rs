@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::ecs::account_of;
 use super::inquiry::Inquiry;
-use super::signed::Service;
+use crate::aws::signed::Service;
 use crate::diagnosis::evidence::Secret;
 use crate::diagnosis::{Source, Unseen};
 

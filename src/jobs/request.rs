@@ -16,9 +16,11 @@ use crate::event::Values;
 use crate::identity::{JobName, Namespace, RunId, StartedBy};
 
 mod definition;
+mod log_route;
 mod wire;
 
 pub use definition::TaskDefinition;
+pub use log_route::LogRoute;
 
 /// Characters of `overrides` at most, JSON included
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html>).

@@ -538,6 +538,7 @@ fn happened(run: &Run, (kind, choice, number): (u8, usize, u64), now: Timestamp)
                 reason: "as ECS says".to_owned(),
                 times: crate::run::Times::default(),
                 containers: Vec::new(),
+                size: None,
             });
             heard(run, attempt, &fact, now)
         }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Ending, Verdict};
+use super::{Ending, Size, Verdict};
 use crate::event::{Container, LastStatus, Observed, StopCode, TaskState};
 
 /// Characters kept of a text that others wrote.
@@ -13,6 +13,7 @@ const STOP_PREFIX: &str = "longshore: ";
 
 /// One observed thing.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and nearly all are seen")]
 pub enum Fact {
     /// RunTask answered with a task, or a task with our `startedBy` was found.
     Launched {
@@ -51,6 +52,8 @@ pub struct Sighting {
     pub times: Times,
     /// How each container ended.
     pub containers: Vec<ContainerExit>,
+    /// What it was given.
+    pub size: Option<Size>,
 }
 
 /// The steps of a task's life that matter to a run.
@@ -86,6 +89,8 @@ pub struct Times {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub connectivity_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pull_started_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pull_stopped_at: Option<Timestamp>,
@@ -93,6 +98,8 @@ pub struct Times {
     pub started_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopping_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution_stopped_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped_at: Option<Timestamp>,
 }
@@ -202,10 +209,12 @@ impl Times {
     pub fn update(&mut self, newer: &Self) {
         let fields = [
             (&mut self.created_at, newer.created_at),
+            (&mut self.connectivity_at, newer.connectivity_at),
             (&mut self.pull_started_at, newer.pull_started_at),
             (&mut self.pull_stopped_at, newer.pull_stopped_at),
             (&mut self.started_at, newer.started_at),
             (&mut self.stopping_at, newer.stopping_at),
+            (&mut self.execution_stopped_at, newer.execution_stopped_at),
             (&mut self.stopped_at, newer.stopped_at),
         ];
         for (field, newer) in fields {
@@ -247,13 +256,16 @@ impl Sighting {
             reason,
             times: Times {
                 created_at: state.created_at,
+                connectivity_at: state.connectivity_at,
                 pull_started_at: state.pull_started_at,
                 pull_stopped_at: state.pull_stopped_at,
                 started_at: state.started_at,
                 stopping_at: state.stopping_at,
+                execution_stopped_at: state.execution_stopped_at,
                 stopped_at: state.stopped_at.or(state.execution_stopped_at),
             },
             containers: state.containers.iter().map(exit_of).collect(),
+            size: Size::of(state),
         })
     }
 }

@@ -60,8 +60,8 @@ fn seen(task: &str, version: u64, news: News) -> Fact {
     };
     let (reason, times) = ("as ECS says".to_owned(), Times::default());
     let containers = Vec::new();
-    let task = task.to_owned();
-    Fact::Seen(Sighting { task, version, news, exit_code, reason, times, containers })
+    let (task, size) = (task.to_owned(), None);
+    Fact::Seen(Sighting { task, version, news, exit_code, reason, times, containers, size })
 }
 
 fn exited(code: i32) -> News {

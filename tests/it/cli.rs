@@ -623,6 +623,53 @@ fn followed_logs_come_while_the_task_runs_and_end_with_it() {
 }
 
 #[test]
+fn a_followed_log_goes_on_through_every_attempt() {
+    let script =
+        format!("echo attempt $LONGSHORE_ATTEMPT; {UNTIL_GATE}; exit $((2 - LONGSHORE_ATTEMPT))");
+    let retry = "retry: { attempts: 2, backoff: { delay: 1s } }";
+    let project = Project::new(&job(&script, &[retry]));
+    let event = project.event("once");
+    let local = project.start(&["local", "-q", &event]);
+    wait_for("the run's task", || project.run(&["logs", "work"]).stdout == "attempt 1\n");
+    let follower = project.start(&["logs", "work", "--follow"]);
+    wait_for("the first attempt", || follower.stdout() == "attempt 1\n");
+    project.write("gate", "");
+    let done = follower.finish();
+    assert_eq!(done.stdout, "attempt 1\nattempt 2\n", "{done:#?}");
+    assert_eq!(local.finish().code, Some(0));
+    let first = project.run(&["logs", "work", "--follow", "--attempt", "1"]);
+    assert_eq!(first.stdout, "attempt 1\n", "{first:#?}");
+}
+
+#[test]
+fn a_log_can_be_read_from_a_time_on() {
+    let project = Project::new(&job(r"printf 'early\nlate \377\nlast'", &[]));
+    let event = project.event("once");
+    assert_eq!(project.run(&["local", "-q", &event]).code, Some(0));
+    let logs = project.run(&["logs", "work", "-o", "json"]).json();
+    let lines = list(&logs, "lines");
+    let at: jiff::Timestamp = lines[1]["at"].as_str().unwrap_or_default().parse().expect("a time");
+    let age = jiff::Timestamp::now().duration_since(at);
+    assert!(age.as_secs() < 60 && !age.is_negative(), "{logs:#}");
+
+    // As if an hour lay between its lines.
+    let folder = project.path(".longshore/longshore.tasks");
+    let mut files = fs::read_dir(folder).expect("the tasks").flatten().map(|entry| entry.path());
+    let times = files.find(|path| path.extension().is_some_and(|end| end == "times"));
+    let hour = at.as_millisecond() - 3_600_000;
+    let noted = format!("{hour} 0\n{} 6\n", at.as_millisecond());
+    fs::write(times.expect("its times"), noted).expect("written");
+    for (since, expected) in [("2h", "early\nlate \u{fffd}\nlast"), ("30m", "late \u{fffd}\nlast")]
+    {
+        let done = project.run(&["logs", "work", "--since", since]);
+        assert_eq!((done.code, done.stdout.as_str()), (Some(0), expected), "{since}: {done:#?}");
+    }
+    let late = project.run(&["logs", "work", "--since", "30m", "-o", "json"]).json();
+    let texts: Vec<&Value> = list(&late, "lines").iter().map(|line| &line["text"]).collect();
+    assert_eq!(texts, ["late \u{fffd}", "last"], "{late:#}");
+}
+
+#[test]
 fn logs_gives_a_tasks_output_as_it_is() {
     let project = Project::new(&job(r"printf '\033[31mred\033[0m\007 \377\n'", &[]));
     let event = project.event("once");

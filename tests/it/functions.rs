@@ -79,7 +79,7 @@ fn a_function_that_is_set_up_wrongly_says_what_is_missing_and_does_not_start() {
 }
 
 /// A VPC as moto wants it for Fargate: two private subnets and a group.
-async fn network(aws: &aws_config::SdkConfig) -> String {
+pub(crate) async fn network(aws: &aws_config::SdkConfig) -> String {
     let ec2 = aws_sdk_ec2::Client::new(aws);
     let vpc = ec2.create_vpc().cidr_block("10.9.0.0/16").send().await.expect("a VPC");
     let vpc = vpc.vpc().and_then(|vpc| vpc.vpc_id()).expect("its id").to_owned();

@@ -30,6 +30,8 @@ mod invocations;
 mod local;
 mod logging;
 #[cfg(feature = "aws")]
+mod logs;
+#[cfg(feature = "aws")]
 mod moto;
 #[cfg(feature = "aws")]
 mod network;

@@ -171,7 +171,8 @@ fn the_reference_has_the_defaults_that_the_program_has() {
 #[test]
 fn every_link_between_documents_leads_somewhere() {
     let mut links = 0;
-    let docs = ["deploy", "jobs", "local", "serve"].map(|page| format!("docs/{page}.md"));
+    let docs =
+        ["deploy", "jobs", "local", "operating", "serve"].map(|page| format!("docs/{page}.md"));
     let all = ["README.md", "ARCHITECTURE.md"].into_iter().chain(docs.iter().map(String::as_str));
     for file in all {
         let folder = root().join(file).parent().unwrap().to_owned();

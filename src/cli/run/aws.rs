@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::logs::Aside;
 use crate::cli::output;
 use crate::cli::show::{conclusion, tell};
-use crate::cli::timeline::{self, timeline};
-use crate::cli::{Common, Format};
+use crate::cli::timeline::{self, Moment, timeline};
+use crate::cli::{Common, Format, layout};
 use crate::cloud::Cloud;
 use crate::event::{Event, Manual};
 use crate::identity::RunId;
@@ -51,14 +52,16 @@ pub(super) async fn run(
 async fn follow(common: &Common, cloud: &Cloud, id: &RunId) -> Result<Exit, Failure> {
     let begun = Instant::now();
     let mut reached = Instant::now();
-    let mut told = 0;
+    let mut told = Vec::new();
     let mut warned = false;
+    let mut log = Aside::new();
     loop {
         match cloud.load(id).await {
             Ok(Some(run)) => {
                 reached = Instant::now();
-                told = tell_news(common, &run, told)?;
-                if run.verdict().is_some() {
+                tell_news(common, &run, &mut told)?;
+                log.tell(cloud, &run).await;
+                if run.verdict().is_some() && log.has_settled() {
                     end(common, &run)?;
                     return Ok(Exit::of(&run));
                 }
@@ -87,17 +90,22 @@ fn unclaimed(common: &Common, id: &RunId) -> String {
     )
 }
 
-/// Prints the moments that are new, and says how many were told so far.
-fn tell_news(common: &Common, run: &Run, told: usize) -> Result<usize, Failure> {
-    let moments = timeline(run);
-    if common.output == Format::Text && moments.len() > told {
-        if told == 0 {
-            output::print_text(&format!("{}\n", run.id))?;
-        }
-        let news: String = moments.iter().skip(told).map(tell).collect();
-        output::print_text(&news)?;
+/// Prints the moments that are new. ECS's own times come late and lie between those that were told.
+fn tell_news(common: &Common, run: &Run, told: &mut Vec<Moment>) -> Result<(), Failure> {
+    if common.output == Format::Json {
+        return Ok(());
     }
-    Ok(moments.len().max(told))
+    if told.is_empty() {
+        output::print_text(&format!("{}\n", run.id))?;
+    }
+    let width = layout::width();
+    for moment in timeline(run) {
+        if !told.contains(&moment) {
+            output::print_text(&tell(&moment, width))?;
+            told.push(moment);
+        }
+    }
+    Ok(())
 }
 
 fn end(common: &Common, run: &Run) -> Result<Exit, Failure> {

@@ -4,14 +4,16 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::describe_tasks::DescribeTasksError;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{
-    Container as SdkContainer, KeyValuePair, Task, TaskOverride as SdkOverride,
+    Attribute, Container as SdkContainer, EphemeralStorage as SdkStorage, KeyValuePair, Task,
+    TaskOverride as SdkOverride,
 };
 use jiff::{Timestamp, Unit};
 
 use super::failed;
 use crate::ecs::{Described, EcsError};
 use crate::event::{
-    Container, ContainerOverride, LastStatus, NameValue, StopCode, TaskOverride, TaskState,
+    Container, ContainerOverride, EphemeralStorage, LastStatus, NameValue, StopCode, TaskOverride,
+    TaskState,
 };
 
 /// Tasks of one call at most
@@ -71,7 +73,11 @@ fn to_state(task: Task) -> TaskState {
         availability_zone: task.availability_zone,
         cpu: task.cpu,
         memory: task.memory,
+        ephemeral_storage: task.ephemeral_storage.and_then(to_storage),
+        platform_family: task.platform_family,
+        attributes: task.attributes.unwrap_or_default().into_iter().map(to_attribute).collect(),
         created_at: to_time(task.created_at),
+        connectivity_at: to_time(task.connectivity_at),
         pull_started_at: to_time(task.pull_started_at),
         pull_stopped_at: to_time(task.pull_stopped_at),
         started_at: to_time(task.started_at),
@@ -79,6 +85,14 @@ fn to_state(task: Task) -> TaskState {
         execution_stopped_at: to_time(task.execution_stopped_at),
         stopped_at: to_time(task.stopped_at),
     }
+}
+
+fn to_storage(storage: SdkStorage) -> Option<EphemeralStorage> {
+    Some(EphemeralStorage { size_in_gib: u32::try_from(storage.size_in_gib).ok()? })
+}
+
+fn to_attribute(attribute: Attribute) -> NameValue {
+    NameValue { name: attribute.name, value: attribute.value.unwrap_or_default() }
 }
 
 fn to_container(container: SdkContainer) -> Container {

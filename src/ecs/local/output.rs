@@ -6,6 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
+use super::log_times::Noter;
+
 /// Bytes of output kept of one task.
 const LOG_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// How long to read on after the task ended, for output that is still in the pipe.
@@ -20,8 +24,13 @@ pub(super) fn spawn(mut command: Command) -> io::Result<(Child, PipeReader)> {
     Ok((child, reader))
 }
 
-/// Copies the task's output into its log, up to the cap, until every writer is gone.
-pub(super) fn keep(mut output: PipeReader, log: &File) -> io::Result<JoinHandle<()>> {
+/// Copies the task's output into its log, up to the cap, until every writer is gone, and notes when
+/// it came.
+pub(super) fn keep(
+    mut output: PipeReader,
+    log: &File,
+    mut times: Noter,
+) -> io::Result<JoinHandle<()>> {
     let mut log = log.try_clone()?;
     Ok(thread::spawn(move || {
         let mut kept: u64 = 0;
@@ -29,6 +38,12 @@ pub(super) fn keep(mut output: PipeReader, log: &File) -> io::Result<JoinHandle<
         // A reader that stops would stop the task: past the cap the output is read and dropped.
         while let Ok(count @ 1..) = output.read(&mut chunk) {
             let bytes = chunk.get(..count).unwrap_or_default();
+            if kept < LOG_BYTES_MAX
+                && let Ok(log) = log.metadata()
+            {
+                // A log without its times is still a log.
+                drop(times.note(log.len(), Timestamp::now()));
+            }
             if kept < LOG_BYTES_MAX && log.write_all(bytes).is_ok() {
                 kept += bytes.len() as u64;
                 if kept >= LOG_BYTES_MAX {

@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::thread::{self};
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use rustix::process::Signal;
 
 use super::body::{Body, Group};
 use super::container::{self, Container, Ended, Engine, last_line};
+use super::log_times::Noter;
 use super::state::{self, End};
 use super::{Order, lock_file, log_file, output, program, record, task_id, tasks_folder};
 use crate::event::{LastStatus, TaskState};
@@ -89,8 +90,9 @@ pub fn supervise(ledger: &Path, task: &str) -> Result<(), SupervisorError> {
     let Some((state, _)) = database.with(|sqlite| record::read(sqlite, task))? else {
         return Err(SupervisorError::UnknownTask(task.to_owned()));
     };
-    let log = OpenOptions::new().create(true).append(true).open(log_file(ledger, task))?;
-    Supervisor { database, state, order, log }.run()
+    let path = log_file(ledger, task);
+    let log = OpenOptions::new().create(true).append(true).open(&path)?;
+    Supervisor { database, state, order, log, path }.run()
 }
 
 /// Notes beside the ledger that the task starts. A ledger that was put back from a copy, or lost
@@ -113,6 +115,8 @@ struct Supervisor {
     state: TaskState,
     order: Order,
     log: File,
+    /// The log's.
+    path: PathBuf,
 }
 
 /// What became of a task's program.
@@ -168,7 +172,7 @@ impl Supervisor {
         // What the program left behind ends with it, as in a container; so it does when this fails.
         let ending = EndsWithUs(Body::Processes(group.clone()));
         self.note_body(&ending.0)?;
-        let output = output::keep(output, &self.log)?;
+        let output = output::keep(output, &self.log, Noter::open(&self.path)?)?;
         self.has_started()?;
         let mut status = None;
         let stopped = self.wait(
@@ -201,7 +205,7 @@ impl Supervisor {
                 return Ok(Ran::NotStarted(reason));
             }
         };
-        let output = output::keep(output, &self.log)?;
+        let output = output::keep(output, &self.log, Noter::open(&self.path)?)?;
         let ran = self.watch_container(&container, &mut child);
         // Past its container's end it has nothing to wait for.
         let _ = child.kill();

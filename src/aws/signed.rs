@@ -21,16 +21,16 @@ use aws_types::service_config::ServiceConfigKey;
 use serde_json::Value;
 
 /// A service in a region.
-pub(super) struct Service<'a> {
-    pub(super) aws: &'a SdkConfig,
+pub(crate) struct Service<'a> {
+    pub(crate) aws: &'a SdkConfig,
     /// Its name in signatures and hosts.
-    pub(super) name: &'static str,
-    pub(super) region: String,
+    pub(crate) name: &'static str,
+    pub(crate) region: String,
 }
 
 /// What a service said instead of an answer.
 #[derive(Debug)]
-pub(super) struct Refusal(ErrorMetadata);
+pub(crate) struct Refusal(ErrorMetadata);
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,7 +50,7 @@ type Answer = Result<String, SdkError<Refusal, HttpResponse>>;
 
 impl Service<'_> {
     /// Asks in AWS's JSON protocol (<https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>).
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         target: &str,
         question: &Value,
@@ -61,7 +61,7 @@ impl Service<'_> {
     }
 
     /// Gets what is at a path.
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], String::new()).await
     }
 
