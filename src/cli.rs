@@ -25,6 +25,7 @@ mod render;
 mod run;
 mod runs;
 mod show;
+mod stop;
 mod timeline;
 mod why;
 
@@ -104,6 +105,9 @@ enum Verb {
     /// Print the output of a run's task.
     #[command(after_help = "Example:\n  longshore logs nightly-report-4f --follow")]
     Logs(logs::Arguments),
+    /// Stop a run: its task is asked to end, and it is not tried again.
+    #[command(after_help = stop::HELP)]
+    Stop(stop::Arguments),
     /// Name the one thing that a run failed of or waits for, with proof and remedy.
     #[command(after_help = "Example:\n  longshore why nightly-report-4f")]
     Why(why::Arguments),
@@ -173,6 +177,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Runs(arguments) => block_on(runs::run(&cli.common, arguments)),
         Verb::Show(arguments) => block_on(show::run(&cli.common, arguments)),
         Verb::Logs(arguments) => block_on(logs::run(&cli.common, arguments)),
+        Verb::Stop(arguments) => block_on(stop::run(&cli.common, arguments)),
         Verb::Why(arguments) => block_on(why::run(&cli.common, arguments)),
         Verb::Doctor(arguments) => block_on(doctor::run(&cli.common, arguments)),
         Verb::Render(arguments) => render::run(&cli.common, arguments),

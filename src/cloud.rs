@@ -3,14 +3,18 @@
 
 use jiff::SignedDuration;
 
+use crate::backend::{Backend, PortError};
+use crate::ecs::fargate::Fargate;
 use crate::event::Manual;
 use crate::identity::{JobName, Namespace, RunId};
 use crate::jobs::Jobs;
 use crate::ledger::dynamodb::DynamoLedger;
 use crate::ledger::{Filter, Ledger, LedgerError};
+use crate::policy::Timing;
 use crate::queue::sqs::{Queues, SqsQueue};
 use crate::queue::{Message, Queue, QueueError};
-use crate::run::Run;
+use crate::run::{Run, StopAsked};
+use crate::stop::{ask_to_stop, stop_asked};
 
 /// An installation.
 #[derive(Debug)]
@@ -52,8 +56,34 @@ impl Cloud {
 
     /// Asks for a run: dispatch receives it as it receives every event.
     pub async fn ask_for(&self, manual: &Manual) -> Result<(), QueueError> {
-        let queues = Queues::find_events(&self.aws, &self.namespace).await?;
-        let queue = SqsQueue::new(&self.aws, queues);
+        let queue = self.queue().await?;
         queue.send(&Message::Manual(manual.clone()), SignedDuration::ZERO).await
+    }
+
+    /// Asks a run to stop; the run as it is then, unless that is no news to it.
+    pub async fn ask_to_stop(&self, id: &RunId, wish: StopAsked) -> Result<Option<Run>, PortError> {
+        ask_to_stop(&self.backend().await?, id, wish).await
+    }
+
+    /// Does once more what follows once a run was asked to stop.
+    pub async fn stop_asked(&self, run: &Run) -> Result<(), PortError> {
+        stop_asked(&self.backend().await?, run).await
+    }
+
+    async fn queue(&self) -> Result<SqsQueue, QueueError> {
+        let queues = Queues::find_events(&self.aws, &self.namespace).await?;
+        Ok(SqsQueue::new(&self.aws, queues))
+    }
+
+    /// The ports as a function has them.
+    async fn backend(&self) -> Result<Backend<DynamoLedger, Fargate, SqsQueue>, QueueError> {
+        let table = format!("{}-runs", self.namespace);
+        Ok(Backend {
+            ledger: DynamoLedger::new(&self.aws, table, Vec::new()),
+            ecs: Fargate::new(&self.aws),
+            queue: self.queue().await?,
+            namespace: self.namespace.clone(),
+            timing: Timing::AWS,
+        })
     }
 }

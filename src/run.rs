@@ -195,6 +195,31 @@ pub struct StopAsked {
     pub at: Timestamp,
     /// The run that takes its place, or who asked.
     pub by: Option<String>,
+    /// Why they did, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl StopAsked {
+    /// For this cause, by nobody in particular.
+    pub fn new(cause: StopCause, at: Timestamp) -> Self {
+        Self { cause, at, by: None, reason: None }
+    }
+
+    /// The same, by somebody: a person, or the run that takes its place.
+    pub fn by(self, by: impl Into<String>) -> Self {
+        Self { by: Some(by.into()), ..self }
+    }
+
+    /// ` by ana`, to be read after what was done; nothing where nobody is named.
+    pub fn by_whom(&self) -> String {
+        self.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"))
+    }
+
+    /// `: wrong day`, to be read after all else; nothing where no reason was given.
+    pub fn why(&self) -> String {
+        self.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"))
+    }
 }
 
 /// What a fact did to a run.
@@ -402,19 +427,19 @@ impl Run {
 
     /// Notes that the run shall stop, and says whether that is news: the first request counts,
     /// but what somebody wants comes before a limit's stop, after which there may be more.
-    pub fn ask_to_stop(&mut self, cause: StopCause, by: Option<String>, now: Timestamp) -> bool {
+    pub fn ask_to_stop(&mut self, wish: StopAsked) -> bool {
         let is_news = match &self.stop {
             None => true,
-            Some(asked) => asked.cause.is_a_limit() && !cause.is_a_limit(),
+            Some(asked) => asked.cause.is_a_limit() && !wish.cause.is_a_limit(),
         };
         let asks = is_news && self.verdict().is_none();
         if asks {
-            if cause == StopCause::StartTimeout {
+            if wish.cause == StopCause::StartTimeout {
                 // Whoever looks at it now shall not wait until ECS has stopped it.
-                self.note_cause(Cause::of_reason(&cause.to_reason(), None));
+                self.note_cause(Cause::of_reason(&wish.cause.to_reason(), None));
             }
-            self.stop = Some(StopAsked { cause, at: now, by });
-            self.due = Some(now);
+            self.due = Some(wish.at);
+            self.stop = Some(wish);
         }
         asks
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -22,7 +23,7 @@ use crate::identity::RunId;
 use crate::jobs::Jobs;
 use crate::local::{Local, Settings, default_ledger};
 use crate::record::Recorded;
-use crate::run::{Ending, Run, Verdict};
+use crate::run::{Ending, Run, StopAsked, StopCause, Verdict};
 
 mod interrupts;
 mod reporter;
@@ -315,8 +316,9 @@ async fn interrupt(
         "{WARN}stopping the tasks, which may take each its stopTimeout; Ctrl-C again leaves without \
          waiting for them{WARN:#}"
     ));
+    let now = Timestamp::now();
     for run in runs.iter().filter(|run| run.verdict().is_none()) {
-        local.stop(&run.id).await?;
+        local.ask_to_stop(&run.id, StopAsked::new(StopCause::Cancelled, now)).await?;
     }
     Ok(())
 }

@@ -3,13 +3,18 @@
 use super::exit::Failure;
 use super::output::printable;
 use super::{Common, LedgerPath};
+use crate::backend::PortError;
 use crate::ecs::local::Runtime;
-use crate::jobs::Jobs;
-use crate::ledger::Filter;
+use crate::identity::RunId;
+use crate::jobs::{Jobs, nearest};
+use crate::ledger::{Filter, LedgerError};
 use crate::local::{Local, Settings, default_ledger};
-use crate::run::Run;
+use crate::run::{Run, StopAsked};
 #[cfg(feature = "aws")]
-use crate::{cli::jobs_file, cloud::Cloud, identity::RunId};
+use crate::{cli::jobs_file, cloud::Cloud};
+
+/// Runs among which one is looked for that a mistyped id may mean, the newest.
+const SUGGESTED_FROM: usize = 100;
 
 /// Where longshore runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -73,6 +78,57 @@ impl Records {
         }
     }
 
+    /// The run with this id.
+    pub(super) async fn load(&self, id: &RunId) -> Result<Option<Run>, LedgerError> {
+        match self {
+            Self::Local(local) => Ok(local.runs(std::slice::from_ref(id)).await?.pop()),
+            #[cfg(feature = "aws")]
+            Self::Aws { cloud, .. } => cloud.load(id).await,
+        }
+    }
+
+    /// Asks a run to stop; the run as it is then, unless that is no news to it.
+    pub(super) async fn ask_to_stop(
+        &self,
+        id: &RunId,
+        wish: StopAsked,
+    ) -> Result<Option<Run>, PortError> {
+        match self {
+            Self::Local(local) => local.ask_to_stop(id, wish).await,
+            #[cfg(feature = "aws")]
+            Self::Aws { cloud, .. } => cloud.ask_to_stop(id, wish).await,
+        }
+    }
+
+    /// Does once more what follows once a run was asked to stop.
+    pub(super) async fn stop_asked(&self, run: &Run) -> Result<(), PortError> {
+        match self {
+            Self::Local(local) => local.stop_asked(run).await,
+            #[cfg(feature = "aws")]
+            Self::Aws { cloud, .. } => cloud.stop_asked(run).await,
+        }
+    }
+
+    /// The same run, with what came of a stop since; `None` when it is gone.
+    pub(super) async fn see_stopped(&self, run: &Run) -> Result<Option<Run>, Failure> {
+        match self {
+            Self::Local(local) => local.see_stopped(run).await?,
+            // There the functions do it.
+            #[cfg(feature = "aws")]
+            Self::Aws { .. } => {}
+        }
+        Ok(self.load(&run.id).await?)
+    }
+
+    /// How a command says where it was asked, to be read after it: nothing for this machine.
+    pub(super) fn flag(&self) -> &'static str {
+        match self {
+            Self::Local(_) => "",
+            #[cfg(feature = "aws")]
+            Self::Aws { .. } => " --on aws",
+        }
+    }
+
     /// The run whose id begins so.
     pub(super) async fn find(&self, prefix: &str) -> Result<Run, Failure> {
         let filter = Filter { id_prefix: Some(prefix.to_owned()), limit: 6, ..Filter::default() };
@@ -82,10 +138,14 @@ impl Records {
         }
         match (runs.pop(), runs.len()) {
             (Some(run), 0) => Ok(run),
-            (None, _) => Err(Failure::bad(format!(
-                "no run begins with `{}`: `longshore runs` lists them",
-                printable(prefix)
-            ))),
+            (None, _) => {
+                let hint = match self.nearest(prefix).await {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => format!("`longshore runs{}` lists them", self.flag()),
+                };
+                let prefix = printable(prefix);
+                Err(Failure::bad(format!("no run begins with `{prefix}`: {hint}")))
+            }
             (Some(last), _) => {
                 let ids: Vec<&str> =
                     runs.iter().chain([&last]).map(|run| run.id.as_str()).collect();
@@ -96,6 +156,19 @@ impl Records {
                 )))
             }
         }
+    }
+
+    /// The newest run whose id is most likely meant by one that no run has.
+    async fn nearest(&self, prefix: &str) -> Option<RunId> {
+        let filter = Filter { limit: SUGGESTED_FROM, ..Filter::default() };
+        let runs = self.list(&filter).await.ok()?;
+        let count = prefix.chars().count();
+        let cut = |run: &Run| run.id.as_str().chars().take(count).collect::<String>();
+        let beginnings: Vec<String> = runs.iter().map(cut).collect();
+        let names: Vec<&str> = beginnings.iter().map(String::as_str).collect();
+        let near = nearest(prefix, &names)?;
+        let index = names.iter().position(|name| *name == near)?;
+        runs.get(index).map(|run| run.id.clone())
     }
 }
 

@@ -33,8 +33,8 @@ pub(super) fn timeline(run: &Run) -> Vec<Moment> {
         tell_end(run, attempt, &mut note);
     }
     if let Some(stop) = &run.stop {
-        let by = stop.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
-        note(Some(stop.at), format!("stop     asked for{by}"));
+        let asked = format!("asked for{}{}", stop.by_whom(), stop.why());
+        note(Some(stop.at), format!("stop     {}", printable(&asked)));
     }
     if let State::Waiting { until, wait } = run.state {
         let what = match wait {
@@ -121,6 +121,7 @@ pub(super) fn to_json(run: &Run) -> Value {
         "exitCode": run.exit_code(),
         "reason": run.reason(),
         "cause": run.cause(),
+        "stop": run.stop,
         "occurrence": run.occurrence.to_string(),
         "happenedAt": run.happened_at,
         "createdAt": run.created_at,

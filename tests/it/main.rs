@@ -46,6 +46,7 @@ mod serve;
 mod sharing;
 #[cfg(feature = "aws")]
 mod sqs;
+mod stopping;
 mod tasks;
 mod template;
 mod terminal;

@@ -14,7 +14,7 @@ use longshore::function::{NotHandled, hand_over};
 use longshore::identity::Namespace;
 use longshore::policy::Timing;
 use longshore::queue::QueueName;
-use longshore::run::StopCause;
+use longshore::run::{StopAsked, StopCause};
 use longshore::{stop, sweep};
 
 use crate::guard::Guard;
@@ -215,11 +215,8 @@ impl Simulation {
         drop(world);
         let (backend, _) = self.invocation();
         let work = Box::pin(async move {
-            let by = Some("ann".to_owned());
-            stop::ask_to_stop(&backend, &id, StopCause::Cancelled, by, now)
-                .await
-                .map(|_| ())
-                .map_err(NotHandled::from)
+            let wish = StopAsked::new(StopCause::Cancelled, now).by("ann");
+            stop::ask_to_stop(&backend, &id, wish).await.map(|_| ()).map_err(NotHandled::from)
         });
         self.begin(work, ForWhat::Person);
     }
