@@ -22,6 +22,7 @@ mod logs;
 mod output;
 mod records;
 mod render;
+mod rerun;
 mod run;
 mod runs;
 mod show;
@@ -108,6 +109,9 @@ enum Verb {
     /// Stop a run: its task is asked to end, and it is not tried again.
     #[command(after_help = stop::HELP)]
     Stop(stop::Arguments),
+    /// Run a job again for the values of an earlier run.
+    #[command(after_help = rerun::HELP)]
+    Rerun(Box<rerun::Arguments>),
     /// Name the one thing that a run failed of or waits for, with proof and remedy.
     #[command(after_help = "Example:\n  longshore why nightly-report-4f")]
     Why(why::Arguments),
@@ -178,6 +182,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Show(arguments) => block_on(show::run(&cli.common, arguments)),
         Verb::Logs(arguments) => block_on(logs::run(&cli.common, arguments)),
         Verb::Stop(arguments) => block_on(stop::run(&cli.common, arguments)),
+        Verb::Rerun(arguments) => block_on(rerun::run(&cli.common, arguments)),
         Verb::Why(arguments) => block_on(why::run(&cli.common, arguments)),
         Verb::Doctor(arguments) => block_on(doctor::run(&cli.common, arguments)),
         Verb::Render(arguments) => render::run(&cli.common, arguments),

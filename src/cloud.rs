@@ -5,7 +5,6 @@ use jiff::SignedDuration;
 
 use crate::backend::{Backend, PortError};
 use crate::ecs::fargate::Fargate;
-use crate::event::Manual;
 use crate::identity::{JobName, Namespace, RunId};
 use crate::jobs::Jobs;
 use crate::ledger::dynamodb::DynamoLedger;
@@ -54,10 +53,9 @@ impl Cloud {
         self.ledger.load(id).await
     }
 
-    /// Asks for a run: dispatch receives it as it receives every event.
-    pub async fn ask_for(&self, manual: &Manual) -> Result<(), QueueError> {
-        let queue = self.queue().await?;
-        queue.send(&Message::Manual(manual.clone()), SignedDuration::ZERO).await
+    /// Sends what asks for a run: dispatch receives it as it receives every event.
+    pub async fn ask_for(&self, message: &Message) -> Result<(), QueueError> {
+        self.queue().await?.send(message, SignedDuration::ZERO).await
     }
 
     /// Asks a run to stop; the run as it is then, unless that is no news to it.

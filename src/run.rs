@@ -18,6 +18,9 @@ mod fact;
 pub use ending::Ending;
 pub use fact::{ContainerExit, Fact, News, Sighting, StopCause, Times, shorten};
 
+/// Reruns that a run knows of at most, the newest.
+const RERUNS_MAX: usize = 20;
+
 /// One job for one event: the unit of exactly-once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,6 +47,9 @@ pub struct Run {
     pub attempts: Vec<Attempt>,
     /// Somebody asked that it stop.
     pub stop: Option<StopAsked>,
+    /// The runs that do it once more, because somebody asked after it had ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reruns: Vec<RerunAs>,
     /// When sweep should look at it; `None` once it has ended.
     pub due: Option<Timestamp>,
     /// Counts the saves; the ledger's compare-and-swap number.
@@ -198,6 +204,16 @@ pub struct StopAsked {
     /// Why they did, in their words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// A run that does another one once more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RerunAs {
+    /// The run.
+    pub run_id: RunId,
+    /// When it was asked for.
+    pub at: Timestamp,
 }
 
 impl StopAsked {
@@ -442,6 +458,19 @@ impl Run {
             self.stop = Some(wish);
         }
         asks
+    }
+
+    /// Notes a run that does this one once more, and says whether that is news. It is all that ever
+    /// changes in a run that has ended; how it ended stays.
+    pub fn note_rerun(&mut self, run_id: &RunId, now: Timestamp) -> bool {
+        if self.reruns.iter().any(|known| known.run_id == *run_id) {
+            return false;
+        }
+        if self.reruns.len() >= RERUNS_MAX {
+            self.reruns.remove(0);
+        }
+        self.reruns.push(RerunAs { run_id: run_id.clone(), at: now });
+        true
     }
 
     fn note_cause(&mut self, cause: Option<Cause>) {

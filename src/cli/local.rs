@@ -58,7 +58,7 @@ pub(super) struct Machine {
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
-    ledger: LedgerPath,
+    pub(super) ledger: LedgerPath,
 }
 
 /// What a file held, as far as it could be read.

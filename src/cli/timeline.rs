@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::output::printable;
-use crate::run::{Attempt, Launch, Run, State, Wait};
+use crate::run::{Attempt, Launch, RerunAs, Run, State, Wait};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,11 @@ pub(super) fn timeline(run: &Run) -> Vec<Moment> {
             moments.push(Moment { at, text });
         }
     };
-    note(Some(run.created_at), "claimed".to_owned());
+    let rerun = run.occurrence.rerun_of().map(|of| format!("  rerun of {}", printable(of)));
+    note(Some(run.created_at), format!("claimed{}", rerun.unwrap_or_default()));
+    for RerunAs { run_id, at } in &run.reruns {
+        note(Some(*at), format!("rerun    as {run_id}"));
+    }
     for attempt in &run.attempts {
         for launch in &attempt.launches {
             tell_launch(attempt, launch, &mut note);
@@ -123,6 +127,8 @@ pub(super) fn to_json(run: &Run) -> Value {
         "cause": run.cause(),
         "stop": run.stop,
         "occurrence": run.occurrence.to_string(),
+        "rerunOf": run.occurrence.rerun_of(),
+        "reruns": run.reruns,
         "happenedAt": run.happened_at,
         "createdAt": run.created_at,
         "endedAt": run.attempts.last().and_then(|attempt| attempt.ended_at),

@@ -59,6 +59,7 @@ fn run_named(occurrence: &str) -> Run {
         state: State::Waiting { until: at(0), wait: Wait::Event },
         attempts: vec![Attempt { number: 1, ..Attempt::default() }],
         stop: None,
+        reruns: Vec::new(),
         due: Some(at(0)),
         revision: 0,
     }

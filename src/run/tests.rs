@@ -42,9 +42,29 @@ fn claimed() -> Run {
         state: State::Waiting { until: at(0), wait: Wait::Event },
         attempts: vec![Attempt { number: 1, ..Attempt::default() }],
         stop: None,
+        reruns: Vec::new(),
         due: Some(at(0)),
         revision: 0,
     }
+}
+
+#[test]
+fn a_run_knows_its_newest_reruns_each_once_whatever_became_of_it() {
+    let mut run = claimed();
+    let id = |n: u32| RunId::derive(&run.job, "rerun", &[run.id.as_str(), &n.to_string()]);
+    let ids: Vec<RunId> = (0..25).map(id).collect();
+    for id in &ids {
+        assert!(run.note_rerun(id, at(9)));
+        assert!(!run.note_rerun(id, at(10)), "told twice");
+    }
+    let known: Vec<&RunId> = run.reruns.iter().map(|rerun| &rerun.run_id).collect();
+    assert_eq!(known, ids[5..].iter().collect::<Vec<_>>());
+    // The truth about a lost run keeps them.
+    run.arm(request("app"), at(0), at(90), "a");
+    run.state = State::Ended { verdict: Verdict::Lost, at: at(100) };
+    let truth = seen("t", 1, News::Ended(Ending::Exited { code: 0, out_of_memory: false }));
+    let Applied::Changed(after) = apply(&run, 1, &truth, at(200)) else { unreachable!() };
+    assert_eq!((after.verdict(), &after.reruns), (Some(Verdict::Succeeded), &run.reruns));
 }
 
 fn armed() -> Run {

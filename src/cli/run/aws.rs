@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::Wish;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::cli::show::{conclusion, tell};
 use crate::cli::timeline::{self, timeline};
 use crate::cli::{Common, Format};
 use crate::cloud::Cloud;
-use crate::event::{Event, Manual};
 use crate::identity::RunId;
 use crate::jobs::Jobs;
 use crate::ledger::LedgerError;
@@ -28,16 +28,14 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 pub(super) async fn run(
     common: &Common,
     jobs: &Jobs,
-    manual: &Manual,
+    wish: &Wish,
     wait: bool,
 ) -> Result<Exit, Failure> {
     let cloud = Cloud::connect(common.namespace.clone(), jobs).await;
-    let event = Event::Manual(manual.clone());
-    let Some(occurrence) = event.occurrence() else { return Ok(Exit::Bad) };
-    let id = occurrence.run_id(&manual.job);
-    cloud.ask_for(manual).await?;
+    let id = &wish.run_id();
+    cloud.ask_for(&wish.message()).await?;
     if wait {
-        return follow(common, &cloud, &id).await;
+        return follow(common, &cloud, id).await;
     }
     match common.output {
         Format::Json => output::print_json(&json!({ "runId": id })),
