@@ -22,6 +22,7 @@ mod logs;
 mod output;
 mod records;
 mod render;
+mod replay;
 mod rerun;
 mod run;
 mod runs;
@@ -112,6 +113,9 @@ enum Verb {
     /// Run a job again for the values of an earlier run.
     #[command(after_help = rerun::HELP)]
     Rerun(Box<rerun::Arguments>),
+    /// Show dead letters with their reasons, and send them back to where they belong.
+    #[command(after_help = replay::HELP)]
+    Replay(replay::Arguments),
     /// Name the one thing that a run failed of or waits for, with proof and remedy.
     #[command(after_help = "Example:\n  longshore why nightly-report-4f")]
     Why(why::Arguments),
@@ -183,6 +187,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Logs(arguments) => block_on(logs::run(&cli.common, arguments)),
         Verb::Stop(arguments) => block_on(stop::run(&cli.common, arguments)),
         Verb::Rerun(arguments) => block_on(rerun::run(&cli.common, arguments)),
+        Verb::Replay(arguments) => block_on(replay::run(&cli.common, arguments)),
         Verb::Why(arguments) => block_on(why::run(&cli.common, arguments)),
         Verb::Doctor(arguments) => block_on(doctor::run(&cli.common, arguments)),
         Verb::Render(arguments) => render::run(&cli.common, arguments),

@@ -10,6 +10,8 @@ use crate::jobs::Jobs;
 use crate::ledger::dynamodb::DynamoLedger;
 use crate::ledger::{Filter, Ledger, LedgerError};
 use crate::policy::Timing;
+use crate::queue::dead::DeadQueue;
+use crate::queue::sqs::dead::DeadLetters;
 use crate::queue::sqs::{Queues, SqsQueue};
 use crate::queue::{Message, Queue, QueueError};
 use crate::run::{Run, StopAsked};
@@ -66,6 +68,11 @@ impl Cloud {
     /// Does once more what follows once a run was asked to stop.
     pub async fn stop_asked(&self, run: &Run) -> Result<(), PortError> {
         stop_asked(&self.backend().await?, run).await
+    }
+
+    /// Its dead-letter queues of these kinds.
+    pub async fn dead_letters(&self, queues: &[DeadQueue]) -> Result<DeadLetters, QueueError> {
+        DeadLetters::find(&self.aws, &self.namespace, queues).await
     }
 
     async fn queue(&self) -> Result<SqsQueue, QueueError> {

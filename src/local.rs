@@ -20,6 +20,7 @@ use crate::ledger::database::Database;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Filter, Ledger, LedgerError};
 use crate::policy::Timing;
+use crate::queue::dead::DeadLetter;
 use crate::queue::local::{LocalQueue, Received};
 use crate::queue::{Message, Queue, QueueName};
 use crate::record::{Recorded, record};
@@ -155,6 +156,16 @@ impl Local {
     /// Where the output of a task lies.
     pub fn log_file(&self, task: &str) -> PathBuf {
         self.backend.ecs.log_file(task)
+    }
+
+    /// What was rejected, the oldest first.
+    pub fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, LedgerError> {
+        self.backend.queue.dead_letters(limit)
+    }
+
+    /// Puts a letter into the queue where it belongs, for the next `turn`.
+    pub fn send_back(&self, letter: &DeadLetter, to: QueueName) -> Result<(), LedgerError> {
+        self.backend.queue.send_back(letter, to)
     }
 
     async fn handle(&self, queue: QueueName) -> Result<(), PortError> {

@@ -11,6 +11,7 @@ use crate::event::{Manual, Observation, Reminder, Rerun, TaskState};
 use crate::identity::{JobName, RunId};
 use crate::run::{Run, State, Verdict};
 
+pub mod dead;
 pub mod local;
 #[cfg(feature = "aws")]
 pub mod sqs;

@@ -152,7 +152,11 @@ pub(super) async fn take(
     local.catch_up().await?;
     let mut tally = submit(&local, arrivals).await?;
     if !tally.has_events {
-        tally.ids = left;
+        // What waits in the queue may start more: a letter that was sent back.
+        local.turn().await?;
+        let opened = open_runs(&local).await?.into_iter().filter(|id| !left.contains(id));
+        let opened: Vec<RunId> = opened.collect();
+        tally.ids = [left, opened].concat();
     }
     for reason in &tally.rejected {
         output::complain(&printable(reason));

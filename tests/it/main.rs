@@ -40,6 +40,7 @@ mod program;
 mod proxy;
 mod queues;
 mod readme;
+mod replaying;
 mod rerunning;
 #[cfg(feature = "aws")]
 mod runtime_api;
