@@ -55,6 +55,11 @@ impl Cloud {
         self.ledger.load(id).await
     }
 
+    /// The runs with these ids, as far as they are there.
+    pub async fn load_all(&self, ids: &[RunId]) -> Result<Vec<Run>, LedgerError> {
+        self.ledger.load_all(ids).await
+    }
+
     /// Sends what asks for a run: dispatch receives it as it receives every event.
     pub async fn ask_for(&self, message: &Message) -> Result<(), QueueError> {
         self.queue().await?.send(message, SignedDuration::ZERO).await

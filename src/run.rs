@@ -123,6 +123,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Succeeded, Self::Failed, Self::TimedOut, Self::Cancelled, Self::Skipped, Self::Lost];
+
     /// The word.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -27,13 +27,29 @@ pub(super) fn print_bytes(bytes: &[u8]) -> Result<Exit, Failure> {
     print(io::stdout().lock(), bytes)
 }
 
-fn print(mut stdout: impl io::Write, bytes: &[u8]) -> Result<Exit, Failure> {
+/// Prints text as it comes, and says whether anybody still reads: a command that goes on for ever
+/// ends when nobody does.
+pub(super) fn print_on(text: &str) -> Result<Reader, Failure> {
+    write(anstream::stdout().lock(), text.as_bytes())
+}
+
+/// Whoever reads what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    There,
+    /// They have seen enough.
+    Gone,
+}
+
+fn print(stdout: impl io::Write, bytes: &[u8]) -> Result<Exit, Failure> {
+    write(stdout, bytes).map(|_| Exit::Good)
+}
+
+fn write(mut stdout: impl io::Write, bytes: &[u8]) -> Result<Reader, Failure> {
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::environment(format!("cannot print: {error}")))
-        }
-        // Whoever read us has seen enough.
-        Ok(()) | Err(_) => Ok(Exit::Good),
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(Failure::environment(format!("cannot print: {error}"))),
     }
 }
 

@@ -60,9 +60,9 @@ impl Records {
     /// Runs that meet the filter.
     pub(super) async fn list(&self, filter: &Filter) -> Result<Vec<Run>, Failure> {
         match self {
-            Self::Local(local) => Ok(local.list(filter).await?),
+            Self::Local(_) => {}
             #[cfg(feature = "aws")]
-            Self::Aws { cloud, knows_jobs } => {
+            Self::Aws { knows_jobs, .. } => {
                 let names_run = |prefix: &String| prefix.parse::<RunId>().is_ok();
                 let names_job =
                     filter.job.is_some() || filter.id_prefix.as_ref().is_some_and(names_run);
@@ -73,8 +73,17 @@ impl Records {
                          a whole run id",
                     ));
                 }
-                Ok(cloud.list(filter).await?)
             }
+        }
+        Ok(self.list_again(filter).await?)
+    }
+
+    /// The same once more, for one that could be listed before.
+    pub(super) async fn list_again(&self, filter: &Filter) -> Result<Vec<Run>, LedgerError> {
+        match self {
+            Self::Local(local) => local.list(filter).await,
+            #[cfg(feature = "aws")]
+            Self::Aws { cloud, .. } => cloud.list(filter).await,
         }
     }
 
@@ -84,6 +93,24 @@ impl Records {
             Self::Local(local) => Ok(local.runs(std::slice::from_ref(id)).await?.pop()),
             #[cfg(feature = "aws")]
             Self::Aws { cloud, .. } => cloud.load(id).await,
+        }
+    }
+
+    /// The runs with these ids, as far as they are there.
+    pub(super) async fn load_all(&self, ids: &[RunId]) -> Result<Vec<Run>, LedgerError> {
+        match self {
+            Self::Local(local) => local.runs(ids).await,
+            #[cfg(feature = "aws")]
+            Self::Aws { cloud, .. } => cloud.load_all(ids).await,
+        }
+    }
+
+    /// Has what happened since in the ledger. In AWS the functions see to that.
+    pub(super) async fn catch_up(&self) -> Result<(), PortError> {
+        match self {
+            Self::Local(local) => local.catch_up().await,
+            #[cfg(feature = "aws")]
+            Self::Aws { .. } => Ok(()),
         }
     }
 

@@ -27,6 +27,7 @@ mod fuzz;
 mod installation;
 mod interrupt;
 mod invocations;
+mod listing;
 mod local;
 mod logging;
 #[cfg(feature = "aws")]
