@@ -19,6 +19,7 @@ mod explain;
 mod jobs_file;
 mod local;
 mod logs;
+mod man;
 mod output;
 mod records;
 mod render;
@@ -136,6 +137,9 @@ enum Verb {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+    /// Write the manual, a page for each verb.
+    #[command(after_help = "Example:\n  longshore man ~/.local/share/man/man1")]
+    Man(man::Arguments),
 }
 
 /// Runs the command line and returns the process's exit code.
@@ -191,6 +195,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Why(arguments) => block_on(why::run(&cli.common, arguments)),
         Verb::Doctor(arguments) => block_on(doctor::run(&cli.common, arguments)),
         Verb::Render(arguments) => render::run(&cli.common, arguments),
+        Verb::Man(arguments) => man::run(&cli.common, arguments, Cli::command()),
         Verb::Schema => output::print_json(&crate::jobs::schema()),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
