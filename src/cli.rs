@@ -16,6 +16,7 @@ mod doctor;
 mod evidence;
 mod exit;
 mod explain;
+mod interrupts;
 mod jobs_file;
 mod local;
 mod logs;

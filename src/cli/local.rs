@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::exit::{Exit, Failure};
 use super::explain::{place_of, read_payload};
+use super::interrupts::{Interrupt, Interrupts};
 use super::jobs_file;
 use super::output::{self, WARN, printable};
 use super::show::story;
@@ -25,11 +26,9 @@ use crate::local::{Local, Settings, default_ledger};
 use crate::record::Recorded;
 use crate::run::{Ending, Run, StopAsked, StopCause, Verdict};
 
-mod interrupts;
 mod reporter;
 mod serve;
 
-use interrupts::Interrupts;
 use reporter::Reporter;
 
 /// How often the world is looked at while tasks run.
@@ -125,7 +124,16 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
     }
     let jobs = jobs_file::load(&common.jobs)?;
     let arrivals = read_events(&arguments.events)?;
-    take(common, &arguments.machine, jobs, arrivals).await
+    take(common, &arguments.machine, jobs, arrivals, OnInterrupt::Stop).await
+}
+
+/// What the first Ctrl-C means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnInterrupt {
+    /// Stop the tasks.
+    Stop,
+    /// Ask whether to, where a person can answer.
+    Ask,
 }
 
 /// Takes events their whole way on this machine; without any, what is open.
@@ -134,6 +142,7 @@ pub(super) async fn take(
     machine: &Machine,
     jobs: Jobs,
     arrivals: Vec<Arrival>,
+    on_interrupt: OnInterrupt,
 ) -> Result<Exit, Failure> {
     check_engine(machine.runtime)?;
     let settings = settings(common, machine)?;
@@ -161,7 +170,7 @@ pub(super) async fn take(
     for reason in &tally.rejected {
         output::complain(&printable(reason));
     }
-    let runs = watch(&local, &tally, machine.quiet, &mut interrupts).await?;
+    let runs = watch(&local, &tally, machine.quiet, &mut interrupts, on_interrupt).await?;
     let exit = print(common, &tally, &runs)?;
     if machine.runtime == Runtime::Process && runs.iter().any(failed_to_start) {
         output::print_aside(IMAGE_IGNORED);
@@ -283,6 +292,7 @@ async fn watch(
     tally: &Tally,
     quiet: bool,
     interrupts: &mut Interrupts,
+    on_interrupt: OnInterrupt,
 ) -> Result<Vec<Run>, Failure> {
     let mut reporter = Reporter::new(quiet, tally.before.clone());
     loop {
@@ -295,7 +305,13 @@ async fn watch(
         }
         tokio::select! {
             () = tokio::time::sleep(TURN) => {}
-            count = interrupts.next() => interrupt(local, &runs, count, &reporter).await?,
+            interrupt = interrupts.next() => {
+                let asks = on_interrupt == OnInterrupt::Ask && interrupt.count == 1;
+                if asks && reporter.pause(interrupts.ask_to_stop(interrupt)).await == Some(false) {
+                    return Err(leave(&reporter, &runs, goes_on));
+                }
+                self::interrupt(local, &runs, interrupt, &reporter).await?;
+            }
         }
     }
 }
@@ -304,17 +320,11 @@ async fn watch(
 async fn interrupt(
     local: &Local,
     runs: &[Run],
-    count: u32,
+    interrupt: Interrupt,
     reporter: &Reporter,
 ) -> Result<(), Failure> {
-    if count > 1 {
-        reporter.finish();
-        return Err(Failure {
-            exit: Exit::Interrupted,
-            message: "left before the tasks had ended: they are being stopped, and `longshore \
-                      runs` shows how they end"
-                .to_owned(),
-        });
+    if interrupt.count > 1 {
+        return Err(leave(reporter, runs, is_being_stopped));
     }
     reporter.say(&format!(
         "{WARN}stopping the tasks, which may take each its stopTimeout; Ctrl-C again leaves without \
@@ -325,6 +335,23 @@ async fn interrupt(
         local.ask_to_stop(&run.id, StopAsked::new(StopCause::Cancelled, now)).await?;
     }
     Ok(())
+}
+
+/// Leaves tasks to their supervisors, and says how to see what becomes of each.
+fn leave(reporter: &Reporter, runs: &[Run], what: impl Fn(&RunId) -> String) -> Failure {
+    reporter.finish();
+    let open = runs.iter().filter(|run| run.verdict().is_none());
+    let told: Vec<String> = open.map(|run| what(&run.id)).collect();
+    let message = format!("left before the end; {}", told.join("; "));
+    Failure { exit: Exit::Interrupted, message }
+}
+
+fn goes_on(id: &RunId) -> String {
+    format!("{id} goes on: `longshore show {id}` tells how, `longshore stop {id}` stops it")
+}
+
+fn is_being_stopped(id: &RunId) -> String {
+    format!("{id} is being stopped: `longshore show {id}` tells how it ends")
 }
 
 fn print(common: &Common, tally: &Tally, runs: &[Run]) -> Result<Exit, Failure> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::exit::{Exit, Failure};
-use super::local::{self, Arrival, Machine};
+use super::local::{self, Arrival, Machine, OnInterrupt};
 use super::records::Place;
 use super::{Common, jobs_file};
 use crate::event::{Event, KEY_CHARS_MAX, Manual, Rerun};
@@ -18,6 +18,8 @@ use crate::queue::Message;
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "aws")]
+mod follow;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -130,7 +132,7 @@ pub(super) async fn ask(
         Place::Local => {
             let body = Rc::from(wish.message().to_json().to_string());
             let arrival = Arrival { place: String::new(), body, event: Ok(wish.event()) };
-            local::take(common, &asking.machine, jobs, vec![arrival]).await
+            local::take(common, &asking.machine, jobs, vec![arrival], OnInterrupt::Ask).await
         }
         Place::Aws => on_aws(common, &jobs, &wish, asking.wait).await,
     }

@@ -36,6 +36,8 @@ mod moto;
 mod network;
 #[cfg(feature = "aws")]
 mod network_answers;
+#[cfg(feature = "aws")]
+mod operating;
 mod program;
 #[cfg(feature = "aws")]
 mod proxy;
