@@ -106,8 +106,7 @@ fn every_command_in_the_readme_s_table_works() {
         let verb = command.split(' ').next().unwrap();
         let mut program = Command::new(env!("CARGO_BIN_EXE_longshore"));
         program.current_dir(root()).args(command.split(' ')).env("TMPDIR", folder.path());
-        let on_ledger =
-            ["local", "run", "runs", "show", "logs", "why", "stop", "rerun", "replay"];
+        let on_ledger = ["local", "run", "runs", "show", "logs", "why", "stop", "rerun", "replay"];
         if on_ledger.contains(&verb) {
             // The rows before `show` have not run the job it asks for.
             let mut first = Command::new(env!("CARGO_BIN_EXE_longshore"));

@@ -63,6 +63,11 @@ pub(crate) fn run(tape: Tape, without: Option<Guard>, keeps_history: bool) -> Wo
     run_to_end(World::new(tape, without, keeps_history), false)
 }
 
+/// The same where a person asks for a run once more.
+pub(crate) fn run_with_rerun(tape: Tape, keeps_history: bool) -> World {
+    run_to_end(World::with_rerun(tape, keeps_history), false)
+}
+
 /// The same with every message as JSON, through the functions' own door.
 pub(crate) fn run_by_wire(tape: Tape) -> World {
     run_to_end(World::new(tape, None, false), true)
