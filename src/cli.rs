@@ -96,9 +96,7 @@ enum Verb {
     #[command(after_help = "Example:\n  longshore local events/s3-object-created.json")]
     Local(Box<local::Arguments>),
     /// Run a job by hand.
-    #[command(
-        after_help = "Example:\n  longshore run nightly-report -p day=2026-11-24 --on aws --wait"
-    )]
+    #[command(after_help = run::HELP)]
     Run(run::Arguments),
     /// List runs, the newest first.
     #[command(after_help = "Example:\n  longshore runs nightly-report --failed --since 7d")]

@@ -4,15 +4,14 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::exit::{Exit, Failure};
 use super::explain::{place_of, read_payload};
-use super::interrupts::{Interrupt, Interrupts};
+use super::interrupts::Interrupts;
 use super::jobs_file;
-use super::output::{self, WARN, printable};
+use super::output::{self, printable};
 use super::show::story;
 use super::timeline;
 use super::{Common, Format, LedgerPath};
@@ -24,11 +23,14 @@ use crate::identity::RunId;
 use crate::jobs::Jobs;
 use crate::local::{Local, Settings, default_ledger};
 use crate::record::Recorded;
-use crate::run::{Ending, Run, StopAsked, StopCause, Verdict};
+use crate::run::{Ending, Run, Verdict};
 
+mod leaving;
 mod reporter;
 mod serve;
 
+pub(super) use leaving::OnInterrupt;
+use leaving::heed;
 use reporter::Reporter;
 
 /// How often the world is looked at while tasks run.
@@ -125,15 +127,6 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
     let jobs = jobs_file::load(&common.jobs)?;
     let arrivals = read_events(&arguments.events)?;
     take(common, &arguments.machine, jobs, arrivals, OnInterrupt::Stop).await
-}
-
-/// What the first Ctrl-C means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OnInterrupt {
-    /// Stop the tasks.
-    Stop,
-    /// Ask whether to, where a person can answer.
-    Ask,
 }
 
 /// Takes events their whole way on this machine; without any, what is open.
@@ -306,52 +299,10 @@ async fn watch(
         tokio::select! {
             () = tokio::time::sleep(TURN) => {}
             interrupt = interrupts.next() => {
-                let asks = on_interrupt == OnInterrupt::Ask && interrupt.count == 1;
-                if asks && reporter.pause(interrupts.ask_to_stop(interrupt)).await == Some(false) {
-                    return Err(leave(&reporter, &runs, goes_on));
-                }
-                self::interrupt(local, &runs, interrupt, &reporter).await?;
+                heed(interrupt, interrupts, on_interrupt, local, &runs, &reporter).await?;
             }
         }
     }
-}
-
-/// The first Ctrl-C asks the tasks to stop, the second does not wait until they have.
-async fn interrupt(
-    local: &Local,
-    runs: &[Run],
-    interrupt: Interrupt,
-    reporter: &Reporter,
-) -> Result<(), Failure> {
-    if interrupt.count > 1 {
-        return Err(leave(reporter, runs, is_being_stopped));
-    }
-    reporter.say(&format!(
-        "{WARN}stopping the tasks, which may take each its stopTimeout; Ctrl-C again leaves without \
-         waiting for them{WARN:#}"
-    ));
-    let now = Timestamp::now();
-    for run in runs.iter().filter(|run| run.verdict().is_none()) {
-        local.ask_to_stop(&run.id, StopAsked::new(StopCause::Cancelled, now)).await?;
-    }
-    Ok(())
-}
-
-/// Leaves tasks to their supervisors, and says how to see what becomes of each.
-fn leave(reporter: &Reporter, runs: &[Run], what: impl Fn(&RunId) -> String) -> Failure {
-    reporter.finish();
-    let open = runs.iter().filter(|run| run.verdict().is_none());
-    let told: Vec<String> = open.map(|run| what(&run.id)).collect();
-    let message = format!("left before the end; {}", told.join("; "));
-    Failure { exit: Exit::Interrupted, message }
-}
-
-fn goes_on(id: &RunId) -> String {
-    format!("{id} goes on: `longshore show {id}` tells how, `longshore stop {id}` stops it")
-}
-
-fn is_being_stopped(id: &RunId) -> String {
-    format!("{id} is being stopped: `longshore show {id}` tells how it ends")
 }
 
 fn print(common: &Common, tally: &Tally, runs: &[Run]) -> Result<Exit, Failure> {

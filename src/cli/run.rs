@@ -21,6 +21,15 @@ mod aws;
 #[cfg(feature = "aws")]
 mod follow;
 
+/// Beside the codes that every verb has.
+pub(super) const HELP: &str = "\
+Example:
+  longshore run nightly-report -p day=2026-11-24 --on aws --wait
+
+While it waits, Ctrl-C asks whether to stop the task, and a second one leaves. Without a terminal
+that can answer, a task of this machine is stopped, and one in AWS goes on. Whoever leaves is told
+the run's id, and how to look at it and stop it.";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The job.
