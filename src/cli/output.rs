@@ -19,36 +19,26 @@ pub(super) const BOLD: Style = Style::new().bold();
 
 /// Prints text on standard output, its colours only on a terminal.
 pub(super) fn print_text(text: &str) -> Result<Exit, Failure> {
+    print(anstream::stdout().lock(), text.as_bytes())?;
+    Ok(Exit::Good)
+}
+
+/// Prints more text of what goes on for long, and says whether anybody still reads it.
+pub(super) fn print_more_text(text: &str) -> Result<bool, Failure> {
     print(anstream::stdout().lock(), text.as_bytes())
 }
 
 /// Prints bytes on standard output as they are.
 pub(super) fn print_bytes(bytes: &[u8]) -> Result<Exit, Failure> {
-    print(io::stdout().lock(), bytes)
+    print(io::stdout().lock(), bytes)?;
+    Ok(Exit::Good)
 }
 
-/// Prints text as it comes, and says whether anybody still reads: a command that goes on for ever
-/// ends when nobody does.
-pub(super) fn print_on(text: &str) -> Result<Reader, Failure> {
-    write(anstream::stdout().lock(), text.as_bytes())
-}
-
-/// Whoever reads what is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reader {
-    There,
-    /// They have seen enough.
-    Gone,
-}
-
-fn print(stdout: impl io::Write, bytes: &[u8]) -> Result<Exit, Failure> {
-    write(stdout, bytes).map(|_| Exit::Good)
-}
-
-fn write(mut stdout: impl io::Write, bytes: &[u8]) -> Result<Reader, Failure> {
+fn print(mut stdout: impl io::Write, bytes: &[u8]) -> Result<bool, Failure> {
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(Reader::There),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Ok(()) => Ok(true),
+        // Whoever read us has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::environment(format!("cannot print: {error}"))),
     }
 }

@@ -19,7 +19,7 @@ use crate::queue::Message;
 #[cfg(feature = "aws")]
 mod aws;
 #[cfg(feature = "aws")]
-mod follow;
+mod watch;
 
 /// Beside the codes that every verb has.
 pub(super) const HELP: &str = "\

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Wish;
-use super::follow::Follower;
+use super::watch::Watcher;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::interrupts::Interrupts;
 use crate::cli::output;
@@ -24,7 +24,7 @@ pub(super) async fn run(
         let interrupts = Interrupts::listen()?;
         cloud.ask_for(&wish.message()).await?;
         output::print_aside(&format!("asked for {id}\n"));
-        return Follower::new(common, &cloud, id).follow(interrupts).await;
+        return Watcher::new(common, &cloud, id).watch(interrupts).await;
     }
     cloud.ask_for(&wish.message()).await?;
     match common.output {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::output::{self, DIM, Reader, printable};
+use crate::cli::output::{self, DIM, printable};
 use crate::cli::records::{Place, Records};
 use crate::cli::show::conclusion;
 use crate::cli::{Common, Format, timeline};
@@ -52,7 +52,7 @@ pub(super) async fn follow(
     let (mut seen, mut runs) = begin(records, filter).await?;
     let mut reached = Instant::now();
     loop {
-        if print(common, filter, &mut seen, &runs)? == Reader::Gone {
+        if !print(common, filter, &mut seen, &runs)? {
             return Ok(Exit::Good);
         }
         tokio::time::sleep(pause).await;
@@ -98,12 +98,8 @@ async fn look(records: &Records, filter: &Filter, seen: &Seen) -> Result<Vec<Run
     Ok(runs)
 }
 
-fn print(
-    common: &Common,
-    filter: &Filter,
-    seen: &mut Seen,
-    runs: &[Run],
-) -> Result<Reader, Failure> {
+/// Prints what is news, and says whether anybody still reads it.
+fn print(common: &Common, filter: &Filter, seen: &mut Seen, runs: &[Run]) -> Result<bool, Failure> {
     let mut text = String::new();
     for run in runs {
         if seen.note(run) && filter.admits(run) {
@@ -115,8 +111,8 @@ fn print(
     }
     seen.forget();
     match text.as_str() {
-        "" => Ok(Reader::There),
-        text => output::print_on(text),
+        "" => Ok(true),
+        text => output::print_more_text(text),
     }
 }
 

@@ -26,7 +26,7 @@ const CLAIM_LIMIT: Duration = Duration::from_secs(15 * 60);
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Waits for one run.
-pub(super) struct Follower<'a> {
+pub(super) struct Watcher<'a> {
     common: &'a Common,
     cloud: &'a Cloud,
     id: &'a RunId,
@@ -39,13 +39,13 @@ pub(super) struct Follower<'a> {
     told: Vec<String>,
 }
 
-impl<'a> Follower<'a> {
+impl<'a> Watcher<'a> {
     pub(super) fn new(common: &'a Common, cloud: &'a Cloud, id: &'a RunId) -> Self {
         let begun = Instant::now();
         Self { common, cloud, id, begun, reached: begun, warned: false, told: Vec::new() }
     }
 
-    pub(super) async fn follow(mut self, mut interrupts: Interrupts) -> Result<Exit, Failure> {
+    pub(super) async fn watch(mut self, mut interrupts: Interrupts) -> Result<Exit, Failure> {
         loop {
             if let Some(run) = self.look().await? {
                 self.tell(&run)?;
