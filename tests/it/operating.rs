@@ -86,8 +86,8 @@ async fn a_run_is_done_again_for_its_object_once_for_each_key() {
     assert_eq!(new.values["parameters.day"], "monday");
     let old = load(&there, &old["runId"]).await;
     assert_eq!(old.verdict(), Some(Verdict::Succeeded));
-    let reruns: Vec<_> = old.reruns.iter().map(|rerun| rerun.run_id.clone()).collect();
-    assert_eq!(reruns, [new.id.clone()]);
+    let reruns: Vec<_> = old.reruns.iter().map(|rerun| &rerun.run_id).collect();
+    assert_eq!(reruns, [&new.id]);
     let (_, shown) = there.longshore(&["show", new.id.as_str(), "-o", "json"]);
     assert_eq!(shown["rerunOf"], old.id.as_str(), "{shown:#}");
 }
@@ -125,6 +125,26 @@ async fn dead_letters_are_shown_and_go_back_to_where_they_belong() {
     for queue in ["events-dead", "states-dead"] {
         assert_eq!(there.take(queue).await.len(), 0, "{queue}");
     }
+}
+
+#[tokio::test]
+async fn more_letters_than_one_call_gives_go_back_up_to_the_limit() {
+    let (jobs, _) = one_job().await;
+    let there = Installation::new(&jobs).await;
+    for key in 0..23 {
+        let body = json!({ "job": "upload", "key": key.to_string() });
+        there.send("events-dead", &body.to_string()).await;
+    }
+    let dry = there.longshore(&["replay", "--queue", "events", "--dry-run", "-o", "json"]);
+    assert_eq!(dry.1["letters"].as_array().map(Vec::len), Some(23), "{dry:?}");
+    let replay = ["replay", "--queue", "events", "--limit", "15", "-o", "json"];
+    let (code, told) = there.longshore(&replay);
+    assert_eq!((code, &told["sent"]), (Some(0), &json!(15)), "{told:#}");
+    let sent = there.take("events").await;
+    let left = there.take("events-dead").await;
+    assert_eq!((sent.len(), left.len()), (15, 8));
+    let bodies = sent.iter().chain(&left).filter_map(|message| message.body());
+    assert_eq!(bodies.collect::<std::collections::BTreeSet<_>>().len(), 23);
 }
 
 #[tokio::test]
