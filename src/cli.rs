@@ -17,16 +17,21 @@ mod doctor;
 mod evidence;
 mod exit;
 mod explain;
+mod interrupts;
 mod jobs_file;
 mod layout;
 mod local;
 mod logs;
+mod man;
 mod output;
 mod records;
 mod render;
+mod replay;
+mod rerun;
 mod run;
 mod runs;
 mod show;
+mod stop;
 mod timeline;
 mod why;
 
@@ -93,9 +98,7 @@ enum Verb {
     #[command(after_help = "Example:\n  longshore local events/s3-object-created.json")]
     Local(Box<local::Arguments>),
     /// Run a job by hand.
-    #[command(
-        after_help = "Example:\n  longshore run nightly-report -p day=2026-11-24 --on aws --wait"
-    )]
+    #[command(after_help = run::HELP)]
     Run(run::Arguments),
     /// List runs, the newest first.
     #[command(after_help = "Example:\n  longshore runs nightly-report --failed --since 7d")]
@@ -106,6 +109,15 @@ enum Verb {
     /// Print the output of a run's task.
     #[command(after_help = "Example:\n  longshore logs nightly-report-4f --follow")]
     Logs(logs::Arguments),
+    /// Stop a run: its task is asked to end, and it is not tried again.
+    #[command(after_help = stop::HELP)]
+    Stop(stop::Arguments),
+    /// Run a job again for the values of an earlier run.
+    #[command(after_help = rerun::HELP)]
+    Rerun(Box<rerun::Arguments>),
+    /// Show dead letters with their reasons, and send them back to where they belong.
+    #[command(after_help = replay::HELP)]
+    Replay(replay::Arguments),
     /// Name the one thing that a run failed of or waits for, with proof and remedy.
     #[command(after_help = "Example:\n  longshore why nightly-report-4f")]
     Why(why::Arguments),
@@ -126,6 +138,9 @@ enum Verb {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+    /// Write the manual, a page for each verb.
+    #[command(after_help = "Example:\n  longshore man ~/.local/share/man/man1")]
+    Man(man::Arguments),
 }
 
 /// Runs the command line and returns the process's exit code.
@@ -175,9 +190,13 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Runs(arguments) => block_on(runs::run(&cli.common, arguments)),
         Verb::Show(arguments) => block_on(show::run(&cli.common, arguments)),
         Verb::Logs(arguments) => block_on(logs::run(&cli.common, arguments)),
+        Verb::Stop(arguments) => block_on(stop::run(&cli.common, arguments)),
+        Verb::Rerun(arguments) => block_on(rerun::run(&cli.common, arguments)),
+        Verb::Replay(arguments) => block_on(replay::run(&cli.common, arguments)),
         Verb::Why(arguments) => block_on(why::run(&cli.common, arguments)),
         Verb::Doctor(arguments) => block_on(doctor::run(&cli.common, arguments)),
         Verb::Render(arguments) => render::run(&cli.common, arguments),
+        Verb::Man(arguments) => man::run(&cli.common, arguments, Cli::command()),
         Verb::Schema => output::print_json(&crate::jobs::schema()),
         Verb::Completions { shell } => {
             let mut script = Vec::new();

@@ -3,14 +3,19 @@
 
 use jiff::SignedDuration;
 
-use crate::event::Manual;
+use crate::backend::{Backend, PortError};
+use crate::ecs::fargate::Fargate;
 use crate::identity::{JobName, Namespace, RunId};
 use crate::jobs::Jobs;
 use crate::ledger::dynamodb::DynamoLedger;
 use crate::ledger::{Filter, Ledger, LedgerError};
+use crate::policy::Timing;
+use crate::queue::dead::DeadQueue;
+use crate::queue::sqs::dead::DeadLetters;
 use crate::queue::sqs::{Queues, SqsQueue};
 use crate::queue::{Message, Queue, QueueError};
-use crate::run::Run;
+use crate::run::{Run, StopAsked};
+use crate::stop::{ask_to_stop, stop_asked};
 
 mod logs;
 
@@ -54,10 +59,45 @@ impl Cloud {
         self.ledger.load(id).await
     }
 
-    /// Asks for a run: dispatch receives it as it receives every event.
-    pub async fn ask_for(&self, manual: &Manual) -> Result<(), QueueError> {
+    /// The runs with these ids, as far as they are there.
+    pub async fn load_all(&self, ids: &[RunId]) -> Result<Vec<Run>, LedgerError> {
+        self.ledger.load_all(ids).await
+    }
+
+    /// Sends what asks for a run: dispatch receives it as it receives every event.
+    pub async fn ask_for(&self, message: &Message) -> Result<(), QueueError> {
+        self.queue().await?.send(message, SignedDuration::ZERO).await
+    }
+
+    /// Asks a run to stop; the run as it is then, unless that is no news to it.
+    pub async fn ask_to_stop(&self, id: &RunId, wish: StopAsked) -> Result<Option<Run>, PortError> {
+        ask_to_stop(&self.backend().await?, id, wish).await
+    }
+
+    /// Does once more what follows once a run was asked to stop.
+    pub async fn stop_asked(&self, run: &Run) -> Result<(), PortError> {
+        stop_asked(&self.backend().await?, run).await
+    }
+
+    /// Its dead-letter queues of these kinds.
+    pub async fn dead_letters(&self, queues: &[DeadQueue]) -> Result<DeadLetters, QueueError> {
+        DeadLetters::find(&self.aws, &self.namespace, queues).await
+    }
+
+    async fn queue(&self) -> Result<SqsQueue, QueueError> {
         let queues = Queues::find_events(&self.aws, &self.namespace).await?;
-        let queue = SqsQueue::new(&self.aws, queues);
-        queue.send(&Message::Manual(manual.clone()), SignedDuration::ZERO).await
+        Ok(SqsQueue::new(&self.aws, queues))
+    }
+
+    /// The ports as a function has them.
+    async fn backend(&self) -> Result<Backend<DynamoLedger, Fargate, SqsQueue>, QueueError> {
+        let table = format!("{}-runs", self.namespace);
+        Ok(Backend {
+            ledger: DynamoLedger::new(&self.aws, table, Vec::new()),
+            ecs: Fargate::new(&self.aws),
+            queue: self.queue().await?,
+            namespace: self.namespace.clone(),
+            timing: Timing::AWS,
+        })
     }
 }

@@ -10,6 +10,7 @@ use tracing::info;
 use crate::backend::{Backend, PortError};
 use crate::ecs::Ecs;
 use crate::event::{Event, Observed, Reminder};
+use crate::identity::RunId;
 use crate::jobs::{Jobs, Match, Unwanted};
 use crate::ledger::{Claim, Ledger};
 use crate::policy::{self, Step, Timing};
@@ -17,6 +18,7 @@ use crate::queue::Queue;
 use crate::run::{Attempt, Run, State, Wait};
 
 mod launch;
+mod rerun;
 mod slot;
 mod turn;
 
@@ -61,6 +63,12 @@ pub enum DispatchError {
     /// It is record's, not ours: to the reject queue.
     #[error("misdirected: a {0} belongs into the states queue")]
     Misdirected(&'static str),
+    /// It asks for a run once more that is not there: to the reject queue.
+    #[error("there is no run `{0}` to be done again: a run is forgotten 35 days after its end")]
+    UnknownRun(RunId),
+    /// It asks for a run once more that has not ended: to the reject queue.
+    #[error("run `{0}` has not ended, so it cannot be done again: stop it first")]
+    NotEnded(RunId),
     /// A port failed: try again.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -80,6 +88,9 @@ pub async fn dispatch<L: Ledger, E: Ecs, Q: Queue>(
                 dispatched.push(start(backend, jobs, event, &wanted, invocation).await?);
             }
             Ok(dispatched)
+        }
+        Event::Rerun(rerun) => {
+            Ok(vec![rerun::start_again(backend, jobs, event, rerun, invocation).await?])
         }
         Event::Reminder(reminder) => Ok(remember(backend, jobs, reminder, invocation).await?),
         Event::Test => Ok(Vec::new()),
@@ -151,6 +162,7 @@ fn new_run(event: &Event, wanted: &Match<'_>, invocation: Invocation<'_>) -> Run
         state: State::Waiting { until: now, wait: Wait::Event },
         attempts: vec![Attempt { number: 1, ..Attempt::default() }],
         stop: None,
+        reruns: Vec::new(),
         due: Some(now),
         revision: 0,
     }

@@ -22,12 +22,14 @@ use crate::identity::{JobName, RunId, quote};
 mod json;
 mod manual;
 mod notice;
+mod rerun;
 mod s3;
 mod schedule;
 mod task_state;
 
-pub use manual::Manual;
+pub use manual::{KEY_CHARS_MAX, Manual};
 pub use notice::{Observation, Observed, Reminder};
+pub use rerun::Rerun;
 pub use s3::Object;
 pub use schedule::Schedule;
 pub use task_state::{
@@ -47,6 +49,8 @@ pub enum Event {
     S3(Object),
     /// Somebody asked for a run.
     Manual(Manual),
+    /// Somebody asked for a run once more.
+    Rerun(Rerun),
     /// ECS tells where a task stands.
     TaskState(Box<TaskState>),
     /// longshore reminds itself of a run.
@@ -64,6 +68,7 @@ impl Event {
             Self::Schedule(_) => "schedule",
             Self::S3(_) => "s3",
             Self::Manual(_) => "manual",
+            Self::Rerun(_) => Occurrence::RERUN,
             Self::TaskState(_) => "taskState",
             Self::Reminder(_) => "reminder",
             Self::Observation(_) => "observation",
@@ -77,6 +82,7 @@ impl Event {
             Self::Schedule(schedule) => Some(schedule.occurrence()),
             Self::S3(object) => Some(object.occurrence()),
             Self::Manual(manual) => Some(manual.occurrence()),
+            Self::Rerun(rerun) => Some(rerun.occurrence()),
             Self::TaskState(_) | Self::Reminder(_) | Self::Observation(_) | Self::Test => None,
         }
     }
@@ -88,6 +94,7 @@ impl Event {
             Self::S3(object) => object.time,
             Self::TaskState(_)
             | Self::Manual(_)
+            | Self::Rerun(_)
             | Self::Reminder(_)
             | Self::Observation(_)
             | Self::Test => None,
@@ -99,7 +106,9 @@ impl Event {
         match self {
             Self::Schedule(schedule) => schedule.values(),
             Self::S3(object) => object.values(),
+            // A rerun has those of the run it names.
             Self::Manual(_)
+            | Self::Rerun(_)
             | Self::TaskState(_)
             | Self::Reminder(_)
             | Self::Observation(_)
@@ -121,6 +130,17 @@ pub struct Occurrence {
 }
 
 impl Occurrence {
+    /// The kind of a run that was asked for once more.
+    const RERUN: &str = "rerun";
+
+    /// The run that is done again, where this is a rerun.
+    pub fn rerun_of(&self) -> Option<&str> {
+        match (self.kind.as_str(), self.parts.as_slice()) {
+            (Self::RERUN, [run, _]) => Some(run),
+            _ => None,
+        }
+    }
+
     fn new<const N: usize>(kind: &str, parts: [String; N]) -> Self {
         Self { kind: kind.to_owned(), parts: parts.into() }
     }
@@ -145,6 +165,7 @@ impl std::fmt::Display for Occurrence {
                 Ok(())
             }
             ("schedule", [name, time]) => write!(f, "schedule {name} {time}"),
+            (Self::RERUN, [run, key]) => write!(f, "rerun of {run}, key {key}"),
             (_, parts) => write!(f, "{kind} {}", parts.join(" ")),
         }
     }
@@ -166,8 +187,8 @@ pub enum Unreadable {
     /// JSON, but of no kind we know.
     #[error(
         "unknown_kind: {0}; known are EventBridge's Scheduled Event, Object Created and ECS Task \
-         State Change, S3 notifications, these in SQS or SNS, and {{\"job\": .., \
-         \"parameters\": .., \"key\": ..}}"
+         State Change, S3 notifications, these in SQS or SNS, {{\"job\": .., \"parameters\": .., \
+         \"key\": ..}} and {{\"rerun\": .., \"parameters\": .., \"key\": ..}}"
     )]
     UnknownKind(String),
     /// A kind we know with something missing or wrong.
@@ -392,6 +413,9 @@ fn read_one(value: &Value, id: &str) -> Result<Event, Unreadable> {
     }
     if value.get("longshore").is_some() {
         return notice::read(value);
+    }
+    if value.get("rerun").is_some() {
+        return rerun::read(value, id).map(Event::Rerun);
     }
     if value.get("scheduledTime").is_some() {
         return schedule::read_input(value).map(Event::Schedule);

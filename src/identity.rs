@@ -162,6 +162,11 @@ impl RunId {
     pub fn job(&self) -> &str {
         self.0.rsplit_once('-').map_or("", |(job, _)| job)
     }
+
+    /// The same as a name: it was one when the id was made or read.
+    pub fn job_name(&self) -> JobName {
+        JobName(self.job().to_owned())
+    }
 }
 
 /// Hashes fields so that no two different lists of fields meet: each is preceded by its length.

@@ -30,6 +30,7 @@ mod yaml;
 
 pub use limits::{Backoff, Concurrency, Launches, Policy, Retry, RetryOn, WhenFull, later};
 pub use matching::{Match, Unwanted};
+pub(crate) use nearest::nearest;
 pub use network::{Network, SecurityGroup};
 pub use period::Period;
 pub use request::{

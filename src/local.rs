@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::backend::{Backend, PortError};
 use crate::dispatch::{Dispatched, Invocation, dispatch};
 use crate::ecs::local::{LocalEcs, Runtime};
-use crate::event::{Delivery, Event, read_body};
+use crate::event::{Delivery, Event, Reminder, read_body};
 use crate::function::{NotHandled, deliver};
 use crate::identity::{Namespace, RunId};
 use crate::jobs::Jobs;
@@ -20,11 +20,12 @@ use crate::ledger::database::Database;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Filter, Ledger, LedgerError};
 use crate::policy::Timing;
+use crate::queue::dead::DeadLetter;
 use crate::queue::local::{LocalQueue, Received};
 use crate::queue::{Message, Queue, QueueName};
 use crate::record::{Recorded, record};
-use crate::run::{Run, StopCause};
-use crate::stop::ask_to_stop;
+use crate::run::{Run, StopAsked};
+use crate::stop::{ask_to_stop, stop_asked};
 use crate::sweep::{sweep, visit};
 
 /// A received message is handed out again after this, when whoever had it went away.
@@ -133,19 +134,39 @@ impl Local {
         self.backend.ledger.list(filter).await
     }
 
-    /// Asks a run to stop.
-    pub async fn stop(&self, id: &RunId) -> Result<(), NotHandled> {
-        patiently(async || {
-            let now = Timestamp::now();
-            ask_to_stop(&self.backend, id, StopCause::Cancelled, None, now).await?;
-            Ok(())
-        })
-        .await
+    /// Asks a run to stop; the run as it is then, unless that is no news to it.
+    pub async fn ask_to_stop(&self, id: &RunId, wish: StopAsked) -> Result<Option<Run>, PortError> {
+        patiently(async || ask_to_stop(&self.backend, id, wish.clone()).await).await
+    }
+
+    /// Does once more what follows once a run was asked to stop.
+    pub async fn stop_asked(&self, run: &Run) -> Result<(), PortError> {
+        stop_asked(&self.backend, run).await
+    }
+
+    /// Brings the ledger up to what came of a stop, where no other process turns the wheel. Nothing
+    /// is launched for a run that was asked to stop, whatever jobs.yaml says.
+    pub async fn see_stopped(&self, run: &Run) -> Result<(), NotHandled> {
+        if run.stop.is_some() && run.living_task().is_none() {
+            let reminder = Reminder { run: run.id.clone(), attempt: run.attempt(), turn: false };
+            self.dispatch(&Event::Reminder(reminder)).await?;
+        }
+        Ok(self.catch_up().await?)
     }
 
     /// Where the output of a task lies.
     pub fn log_file(&self, task: &str) -> PathBuf {
         self.backend.ecs.log_file(task)
+    }
+
+    /// What was rejected, the oldest first.
+    pub fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, LedgerError> {
+        self.backend.queue.dead_letters(limit)
+    }
+
+    /// Puts a letter into the queue where it belongs, for the next `turn`.
+    pub fn send_back(&self, letter: &DeadLetter, to: QueueName) -> Result<(), LedgerError> {
+        self.backend.queue.send_back(letter, to)
     }
 
     async fn handle(&self, queue: QueueName) -> Result<(), PortError> {

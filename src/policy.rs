@@ -132,12 +132,12 @@ pub fn next(run: &Run, timing: &Timing, now: Timestamp) -> Step {
 
 fn next_waiting(run: &Run, until: Timestamp, wait: Wait, timing: &Timing, now: Timestamp) -> Step {
     if let Some(stop) = run.stop.as_ref().filter(|_| wait != Wait::Doubt) {
-        let by = stop.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
         let verb = match stop.cause {
             StopCause::Replaced => "replaced",
             StopCause::Cancelled | StopCause::Timeout | StopCause::StartTimeout => "cancelled",
         };
-        return Step::Tell(Observed::Cancelled, format!("{verb}{by} before it had a task"));
+        let reason = format!("{verb}{} before it had a task{}", stop.by_whom(), stop.why());
+        return Step::Tell(Observed::Cancelled, reason);
     }
     if now < until {
         return Step::Rest;

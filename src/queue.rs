@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cause::Cause;
-use crate::event::{Manual, Observation, Reminder, TaskState};
+use crate::event::{Manual, Observation, Reminder, Rerun, TaskState};
 use crate::identity::{JobName, RunId};
 use crate::run::{Run, State, Verdict};
 
+pub mod dead;
 pub mod local;
 #[cfg(feature = "aws")]
 pub mod sqs;
@@ -58,6 +59,8 @@ pub enum Message {
     Reminder(Reminder),
     /// To dispatch: somebody asks for a run.
     Manual(Manual),
+    /// To dispatch: somebody asks for a run once more.
+    Rerun(Rerun),
     /// To record.
     Observation(Observation),
     /// To record: a task state that sweep read itself.
@@ -75,7 +78,7 @@ impl Message {
     /// Where it goes.
     pub fn queue(&self) -> QueueName {
         match self {
-            Self::Reminder(_) | Self::Manual(_) => QueueName::Events,
+            Self::Reminder(_) | Self::Manual(_) | Self::Rerun(_) => QueueName::Events,
             Self::Observation(_) | Self::TaskState(..) => QueueName::States,
             Self::Rejected { .. } => QueueName::Reject,
         }
@@ -86,6 +89,7 @@ impl Message {
         match self {
             Self::Reminder(reminder) => reminder.to_json(),
             Self::Manual(manual) => manual.to_json(),
+            Self::Rerun(rerun) => rerun.to_json(),
             Self::Observation(observation) => observation.to_json(),
             Self::TaskState(state, now) => {
                 let id = format!("{}/{}", state.task_arn, state.version);

@@ -56,9 +56,11 @@ pub async fn record<L: Ledger, E: Ecs, Q: Queue>(
         Event::TaskState(state) => Ok(record_state(backend, state, now).await?),
         Event::Observation(observation) => Ok(record_observation(backend, observation, now).await?),
         Event::Test => Ok(Recorded::Foreign),
-        Event::Schedule(_) | Event::S3(_) | Event::Manual(_) | Event::Reminder(_) => {
-            Err(RecordError::Misdirected(event.kind()))
-        }
+        Event::Schedule(_)
+        | Event::S3(_)
+        | Event::Manual(_)
+        | Event::Rerun(_)
+        | Event::Reminder(_) => Err(RecordError::Misdirected(event.kind())),
     }
 }
 

@@ -12,13 +12,18 @@ use crate::event::{Observed, Occurrence, Values};
 use crate::identity::{ClientToken, Holder, JobName, Namespace, RunId, StartedBy};
 use crate::jobs::{Policy, TaskRequest, later};
 
+mod asked;
 mod ending;
 mod fact;
 mod size;
 
+pub use asked::{RerunAs, StopAsked};
 pub use ending::Ending;
 pub use fact::{ContainerExit, Fact, News, Sighting, StopCause, Times, shorten};
 pub use size::Size;
+
+/// Reruns that a run knows of at most, the newest.
+const RERUNS_MAX: usize = 20;
 
 /// One job for one event: the unit of exactly-once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +51,9 @@ pub struct Run {
     pub attempts: Vec<Attempt>,
     /// Somebody asked that it stop.
     pub stop: Option<StopAsked>,
+    /// The runs that do it once more, because somebody asked after it had ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reruns: Vec<RerunAs>,
     /// When sweep should look at it; `None` once it has ended.
     pub due: Option<Timestamp>,
     /// Counts the saves; the ledger's compare-and-swap number.
@@ -130,6 +138,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Succeeded, Self::Failed, Self::TimedOut, Self::Cancelled, Self::Skipped, Self::Lost];
+
     /// The word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -199,18 +211,6 @@ pub struct Launch {
     /// What its task was given, as ECS has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<Size>,
-}
-
-/// A request that a run stop.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StopAsked {
-    /// Why.
-    pub cause: StopCause,
-    /// When.
-    pub at: Timestamp,
-    /// The run that takes its place, or who asked.
-    pub by: Option<String>,
 }
 
 /// What a fact did to a run.
@@ -451,21 +451,34 @@ impl Run {
 
     /// Notes that the run shall stop, and says whether that is news: the first request counts,
     /// but what somebody wants comes before a limit's stop, after which there may be more.
-    pub fn ask_to_stop(&mut self, cause: StopCause, by: Option<String>, now: Timestamp) -> bool {
+    pub fn ask_to_stop(&mut self, wish: StopAsked) -> bool {
         let is_news = match &self.stop {
             None => true,
-            Some(asked) => asked.cause.is_a_limit() && !cause.is_a_limit(),
+            Some(asked) => asked.cause.is_a_limit() && !wish.cause.is_a_limit(),
         };
         let asks = is_news && self.verdict().is_none();
         if asks {
-            if cause == StopCause::StartTimeout {
+            if wish.cause == StopCause::StartTimeout {
                 // Whoever looks at it now shall not wait until ECS has stopped it.
-                self.note_cause(Cause::of_reason(&cause.to_reason(), None));
+                self.note_cause(Cause::of_reason(&wish.cause.to_reason(), None));
             }
-            self.stop = Some(StopAsked { cause, at: now, by });
-            self.due = Some(now);
+            self.due = Some(wish.at);
+            self.stop = Some(wish);
         }
         asks
+    }
+
+    /// Notes a run that does this one once more, and says whether that is news. It is all that ever
+    /// changes in a run that has ended; how it ended stays.
+    pub fn note_rerun(&mut self, run_id: &RunId, now: Timestamp) -> bool {
+        if self.reruns.iter().any(|known| known.run_id == *run_id) {
+            return false;
+        }
+        if self.reruns.len() >= RERUNS_MAX {
+            self.reruns.remove(0);
+        }
+        self.reruns.push(RerunAs { run_id: run_id.clone(), at: now });
+        true
     }
 
     fn note_cause(&mut self, cause: Option<Cause>) {

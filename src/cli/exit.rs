@@ -15,7 +15,7 @@ Exit codes:
   1    what was asked about is bad: problems found, or a run that failed without a code
   2    the command line is wrong
   3    the surroundings are missing: ledger, files or AWS cannot be reached
-  130  `local` was interrupted twice and left before its tasks had ended
+  130  interrupted, and left before a run had ended: what becomes of it is said
   `local` and `run --wait` pass the container's own code through.";
 
 /// How a command ends.

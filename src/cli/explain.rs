@@ -135,6 +135,12 @@ fn explain(common: &Common, jobs: &Jobs, event: &Event) -> Explained {
         Event::Reminder(reminder) => {
             explained.note = Some(format!("reminds dispatch of run {}", reminder.run));
         }
+        Event::Rerun(rerun) => {
+            let (id, of) = (rerun.run_id(), &rerun.run);
+            explained.note = Some(format!(
+                "starts {id} for the values of {of}, which are in the ledger where that one ran"
+            ));
+        }
         Event::Observation(observation) => {
             explained.note = Some(format!("tells record of run {}", observation.run));
         }

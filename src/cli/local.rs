@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::exit::{Exit, Failure};
 use super::explain::{place_of, read_payload};
+use super::interrupts::Interrupts;
 use super::jobs_file;
-use super::output::{self, WARN, printable};
+use super::output::{self, printable};
 use super::show::story;
 use super::timeline;
 use super::{Common, Format, LedgerPath, layout};
@@ -24,11 +25,12 @@ use crate::local::{Local, Settings, default_ledger};
 use crate::record::Recorded;
 use crate::run::{Ending, Run, Verdict};
 
-mod interrupts;
+mod leaving;
 mod reporter;
 mod serve;
 
-use interrupts::Interrupts;
+pub(super) use leaving::OnInterrupt;
+use leaving::heed;
 use reporter::Reporter;
 
 /// How often the world is looked at while tasks run.
@@ -57,7 +59,7 @@ pub(super) struct Machine {
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
-    ledger: LedgerPath,
+    pub(super) ledger: LedgerPath,
 }
 
 /// What a file held, as far as it could be read.
@@ -124,7 +126,7 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
     }
     let jobs = jobs_file::load(&common.jobs)?;
     let arrivals = read_events(&arguments.events)?;
-    take(common, &arguments.machine, jobs, arrivals).await
+    take(common, &arguments.machine, jobs, arrivals, OnInterrupt::Stop).await
 }
 
 /// Takes events their whole way on this machine; without any, what is open.
@@ -133,6 +135,7 @@ pub(super) async fn take(
     machine: &Machine,
     jobs: Jobs,
     arrivals: Vec<Arrival>,
+    on_interrupt: OnInterrupt,
 ) -> Result<Exit, Failure> {
     check_engine(machine.runtime)?;
     let settings = settings(common, machine)?;
@@ -151,12 +154,16 @@ pub(super) async fn take(
     local.catch_up().await?;
     let mut tally = submit(&local, arrivals).await?;
     if !tally.has_events {
-        tally.ids = left;
+        // What waits in the queue may start more: a letter that was sent back.
+        local.turn().await?;
+        let opened = open_runs(&local).await?.into_iter().filter(|id| !left.contains(id));
+        let opened: Vec<RunId> = opened.collect();
+        tally.ids = [left, opened].concat();
     }
     for reason in &tally.rejected {
         output::complain(&printable(reason));
     }
-    let runs = watch(&local, &tally, machine.quiet, &mut interrupts).await?;
+    let runs = watch(&local, &tally, machine.quiet, &mut interrupts, on_interrupt).await?;
     let exit = print(common, &tally, &runs)?;
     if machine.runtime == Runtime::Process && runs.iter().any(failed_to_start) {
         output::print_aside(IMAGE_IGNORED);
@@ -278,6 +285,7 @@ async fn watch(
     tally: &Tally,
     quiet: bool,
     interrupts: &mut Interrupts,
+    on_interrupt: OnInterrupt,
 ) -> Result<Vec<Run>, Failure> {
     let mut reporter = Reporter::new(quiet, tally.before.clone());
     loop {
@@ -290,35 +298,11 @@ async fn watch(
         }
         tokio::select! {
             () = tokio::time::sleep(TURN) => {}
-            count = interrupts.next() => interrupt(local, &runs, count, &reporter).await?,
+            interrupt = interrupts.next() => {
+                heed(interrupt, interrupts, on_interrupt, local, &runs, &reporter).await?;
+            }
         }
     }
-}
-
-/// The first Ctrl-C asks the tasks to stop, the second does not wait until they have.
-async fn interrupt(
-    local: &Local,
-    runs: &[Run],
-    count: u32,
-    reporter: &Reporter,
-) -> Result<(), Failure> {
-    if count > 1 {
-        reporter.finish();
-        return Err(Failure {
-            exit: Exit::Interrupted,
-            message: "left before the tasks had ended: they are being stopped, and `longshore \
-                      runs` shows how they end"
-                .to_owned(),
-        });
-    }
-    reporter.say(&format!(
-        "{WARN}stopping the tasks, which may take each its stopTimeout; Ctrl-C again leaves without \
-         waiting for them{WARN:#}"
-    ));
-    for run in runs.iter().filter(|run| run.verdict().is_none()) {
-        local.stop(&run.id).await?;
-    }
-    Ok(())
 }
 
 fn print(common: &Common, tally: &Tally, runs: &[Run]) -> Result<Exit, Failure> {

@@ -22,6 +22,11 @@ pub(super) fn print_text(text: &str) -> Result<Exit, Failure> {
     Ok(Exit::Good)
 }
 
+/// Prints more text of what goes on for long, and says whether anybody still reads it.
+pub(super) fn print_more_text(text: &str) -> Result<bool, Failure> {
+    print(anstream::stdout().lock(), text.as_bytes())
+}
+
 /// Prints bytes on standard output as they are.
 pub(super) fn print_bytes(bytes: &[u8]) -> Result<Exit, Failure> {
     print_more(bytes)?;

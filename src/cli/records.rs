@@ -3,14 +3,19 @@
 use super::exit::Failure;
 use super::output::printable;
 use super::{Common, LedgerPath};
+use crate::backend::PortError;
 use crate::ecs::local::Runtime;
-use crate::jobs::Jobs;
+use crate::identity::RunId;
 use crate::jobs::prices::Prices;
-use crate::ledger::Filter;
+use crate::jobs::{Jobs, nearest};
+use crate::ledger::{Filter, LedgerError};
 use crate::local::{Local, Settings, default_ledger};
-use crate::run::Run;
+use crate::run::{Run, StopAsked};
 #[cfg(feature = "aws")]
-use crate::{cli::jobs_file, cloud::Cloud, identity::RunId};
+use crate::{cli::jobs_file, cloud::Cloud};
+
+/// Runs among which one is looked for that a mistyped id may mean, the newest.
+const SUGGESTED_FROM: usize = 100;
 
 /// Where longshore runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -61,9 +66,9 @@ impl Records {
     /// Runs that meet the filter.
     pub(super) async fn list(&self, filter: &Filter) -> Result<Vec<Run>, Failure> {
         match self {
-            Self::Local(local) => Ok(local.list(filter).await?),
+            Self::Local(_) => {}
             #[cfg(feature = "aws")]
-            Self::Aws { cloud, knows_jobs, .. } => {
+            Self::Aws { knows_jobs, .. } => {
                 let names_run = |prefix: &String| prefix.parse::<RunId>().is_ok();
                 let names_job =
                     filter.job.is_some() || filter.id_prefix.as_ref().is_some_and(names_run);
@@ -74,8 +79,86 @@ impl Records {
                          a whole run id",
                     ));
                 }
-                Ok(cloud.list(filter).await?)
             }
+        }
+        Ok(self.list_again(filter).await?)
+    }
+
+    /// The same once more, for one that could be listed before.
+    pub(super) async fn list_again(&self, filter: &Filter) -> Result<Vec<Run>, LedgerError> {
+        match self {
+            Self::Local(local) => local.list(filter).await,
+            #[cfg(feature = "aws")]
+            Self::Aws { cloud, .. } => cloud.list(filter).await,
+        }
+    }
+
+    /// The run with this id.
+    pub(super) async fn load(&self, id: &RunId) -> Result<Option<Run>, LedgerError> {
+        match self {
+            Self::Local(local) => Ok(local.runs(std::slice::from_ref(id)).await?.pop()),
+            #[cfg(feature = "aws")]
+            Self::Aws { cloud, .. } => cloud.load(id).await,
+        }
+    }
+
+    /// The runs with these ids, as far as they are there.
+    pub(super) async fn load_all(&self, ids: &[RunId]) -> Result<Vec<Run>, LedgerError> {
+        match self {
+            Self::Local(local) => local.runs(ids).await,
+            #[cfg(feature = "aws")]
+            Self::Aws { cloud, .. } => cloud.load_all(ids).await,
+        }
+    }
+
+    /// Has what happened since in the ledger. In AWS the functions see to that.
+    pub(super) async fn catch_up(&self) -> Result<(), PortError> {
+        match self {
+            Self::Local(local) => local.catch_up().await,
+            #[cfg(feature = "aws")]
+            Self::Aws { .. } => Ok(()),
+        }
+    }
+
+    /// Asks a run to stop; the run as it is then, unless that is no news to it.
+    pub(super) async fn ask_to_stop(
+        &self,
+        id: &RunId,
+        wish: StopAsked,
+    ) -> Result<Option<Run>, PortError> {
+        match self {
+            Self::Local(local) => local.ask_to_stop(id, wish).await,
+            #[cfg(feature = "aws")]
+            Self::Aws { cloud, .. } => cloud.ask_to_stop(id, wish).await,
+        }
+    }
+
+    /// Does once more what follows once a run was asked to stop.
+    pub(super) async fn stop_asked(&self, run: &Run) -> Result<(), PortError> {
+        match self {
+            Self::Local(local) => local.stop_asked(run).await,
+            #[cfg(feature = "aws")]
+            Self::Aws { cloud, .. } => cloud.stop_asked(run).await,
+        }
+    }
+
+    /// The same run, with what came of a stop since; `None` when it is gone.
+    pub(super) async fn see_stopped(&self, run: &Run) -> Result<Option<Run>, Failure> {
+        match self {
+            Self::Local(local) => local.see_stopped(run).await?,
+            // There the functions do it.
+            #[cfg(feature = "aws")]
+            Self::Aws { .. } => {}
+        }
+        Ok(self.load(&run.id).await?)
+    }
+
+    /// How a command says where it was asked, to be read after it: nothing for this machine.
+    pub(super) fn flag(&self) -> &'static str {
+        match self {
+            Self::Local(_) => "",
+            #[cfg(feature = "aws")]
+            Self::Aws { .. } => " --on aws",
         }
     }
 
@@ -88,10 +171,14 @@ impl Records {
         }
         match (runs.pop(), runs.len()) {
             (Some(run), 0) => Ok(run),
-            (None, _) => Err(Failure::bad(format!(
-                "no run begins with `{}`: `longshore runs` lists them",
-                printable(prefix)
-            ))),
+            (None, _) => {
+                let hint = match self.nearest(prefix).await {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => format!("`longshore runs{}` lists them", self.flag()),
+                };
+                let prefix = printable(prefix);
+                Err(Failure::bad(format!("no run begins with `{prefix}`: {hint}")))
+            }
             (Some(last), _) => {
                 let ids: Vec<&str> =
                     runs.iter().chain([&last]).map(|run| run.id.as_str()).collect();
@@ -102,6 +189,19 @@ impl Records {
                 )))
             }
         }
+    }
+
+    /// The newest run whose id is most likely meant by one that no run has.
+    async fn nearest(&self, prefix: &str) -> Option<RunId> {
+        let filter = Filter { limit: SUGGESTED_FROM, ..Filter::default() };
+        let runs = self.list(&filter).await.ok()?;
+        let count = prefix.chars().count();
+        let cut = |run: &Run| run.id.as_str().chars().take(count).collect::<String>();
+        let beginnings: Vec<String> = runs.iter().map(cut).collect();
+        let names: Vec<&str> = beginnings.iter().map(String::as_str).collect();
+        let near = nearest(prefix, &names)?;
+        let index = names.iter().position(|name| *name == near)?;
+        runs.get(index).map(|run| run.id.clone())
     }
 }
 

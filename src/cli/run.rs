@@ -2,18 +2,33 @@
 
 use std::rc::Rc;
 
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::exit::{Exit, Failure};
-use super::local::{self, Arrival, Machine};
+use super::local::{self, Arrival, Machine, OnInterrupt};
 use super::records::Place;
 use super::{Common, jobs_file};
-use crate::event::{Event, Manual};
+use crate::event::{Event, KEY_CHARS_MAX, Manual, Rerun};
 use crate::identity::JobName;
+#[cfg(feature = "aws")]
+use crate::identity::RunId;
 use crate::jobs::Jobs;
+use crate::queue::Message;
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "aws")]
+mod watch;
+
+/// Beside the codes that every verb has.
+pub(super) const HELP: &str = "\
+Example:
+  longshore run nightly-report -p day=2026-11-24 --on aws --wait
+
+While it waits, Ctrl-C asks whether to stop the task, and a second one leaves. Without a terminal
+that can answer, a task of this machine is stopped, and one in AWS goes on. Whoever leaves is told
+the run's id, and how to look at it and stop it.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -22,61 +37,123 @@ pub(super) struct Arguments {
     /// A parameter that the job declares. May be repeated.
     #[arg(short, long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+/// How a run is asked for, for the first time or once more.
+#[derive(Debug, clap::Args)]
+pub(super) struct Asking {
     /// Makes a repetition of this command the same run: one key, one run of the job.
-    #[arg(long)]
+    #[arg(long, value_parser = key)]
     key: Option<String>,
     /// Wait until the run has ended, and exit with its container's code. Without `--on aws` that is
     /// always so.
     #[arg(short, long)]
     wait: bool,
     #[command(flatten)]
-    machine: Machine,
+    pub(super) machine: Machine,
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+impl Asking {
+    /// The caller's key, else one that no other command has.
+    pub(super) fn key(&self) -> String {
+        self.key.clone().unwrap_or_else(|| Uuid::new_v4().to_string())
+    }
+}
+
+/// Reads `NAME=VALUE`.
+pub(super) fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write NAME=VALUE, like `-p day=2026-11-24`".to_owned()),
     }
 }
 
+/// Parameters as an event has them.
+pub(super) fn given(parameters: &[(String, String)]) -> Map<String, Value> {
+    parameters.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect()
+}
+
+/// Reads a key: what dispatch would reject is said here and now.
+fn key(text: &str) -> Result<String, String> {
+    match text.chars().count() {
+        1..=KEY_CHARS_MAX => Ok(text.to_owned()),
+        count => Err(format!("write 1 to {KEY_CHARS_MAX} characters, not {count}")),
+    }
+}
+
+/// What asks for a run.
+pub(super) enum Wish {
+    /// For the first time.
+    Run(Manual),
+    /// Once more.
+    Again(Rerun),
+}
+
+impl Wish {
+    fn event(&self) -> Event {
+        match self {
+            Self::Run(manual) => Event::Manual(manual.clone()),
+            Self::Again(rerun) => Event::Rerun(rerun.clone()),
+        }
+    }
+
+    fn message(&self) -> Message {
+        match self {
+            Self::Run(manual) => Message::Manual(manual.clone()),
+            Self::Again(rerun) => Message::Rerun(rerun.clone()),
+        }
+    }
+
+    /// The run that it asks for.
+    #[cfg(feature = "aws")]
+    fn run_id(&self) -> RunId {
+        match self {
+            Self::Run(manual) => manual.run_id(),
+            Self::Again(rerun) => rerun.run_id(),
+        }
+    }
+}
+
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
     let jobs = jobs_file::load(&common.jobs)?;
-    let parameters =
-        arguments.parameters.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
     let manual = Manual {
         job: arguments.job.clone(),
-        parameters: parameters.collect(),
-        key: arguments.key.clone().unwrap_or_else(|| Uuid::new_v4().to_string()),
+        parameters: given(&arguments.parameters),
+        key: arguments.asking.key(),
     };
+    let wish = Wish::Run(manual);
     // Said here and now rather than by the reject queue.
-    jobs.wanting(&Event::Manual(manual.clone()), &common.namespace)
+    jobs.wanting(&wish.event(), &common.namespace)
         .map_err(|unwanted| Failure::bad(unwanted.to_string()))?;
+    ask(common, &arguments.asking, jobs, wish).await
+}
+
+/// Asks for a run that its job is known to want: here, or in AWS.
+pub(super) async fn ask(
+    common: &Common,
+    asking: &Asking,
+    jobs: Jobs,
+    wish: Wish,
+) -> Result<Exit, Failure> {
     match common.place {
         Place::Local => {
-            let arrival = Arrival {
-                place: String::new(),
-                body: Rc::from(manual.to_json().to_string()),
-                event: Ok(Event::Manual(manual)),
-            };
-            local::take(common, &arguments.machine, jobs, vec![arrival]).await
+            let body = Rc::from(wish.message().to_json().to_string());
+            let arrival = Arrival { place: String::new(), body, event: Ok(wish.event()) };
+            local::take(common, &asking.machine, jobs, vec![arrival], OnInterrupt::Ask).await
         }
-        Place::Aws => on_aws(common, &jobs, &manual, arguments.wait).await,
+        Place::Aws => on_aws(common, &jobs, &wish, asking.wait).await,
     }
 }
 
 #[cfg(feature = "aws")]
-async fn on_aws(
-    common: &Common,
-    jobs: &Jobs,
-    manual: &Manual,
-    wait: bool,
-) -> Result<Exit, Failure> {
-    aws::run(common, jobs, manual, wait).await
+async fn on_aws(common: &Common, jobs: &Jobs, wish: &Wish, wait: bool) -> Result<Exit, Failure> {
+    aws::run(common, jobs, wish, wait).await
 }
 
 #[cfg(not(feature = "aws"))]
 #[expect(clippy::unused_async, reason = "it waits where AWS is built in")]
-async fn on_aws(_: &Common, _: &Jobs, _: &Manual, _: bool) -> Result<Exit, Failure> {
+async fn on_aws(_: &Common, _: &Jobs, _: &Wish, _: bool) -> Result<Exit, Failure> {
     Err(super::records::built_without_aws())
 }

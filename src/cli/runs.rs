@@ -1,53 +1,95 @@
 //! `runs`: what ran, the newest first.
 
+use std::collections::BTreeSet;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
 use super::output::{self, printable};
 use super::records::Records;
-use super::{Common, Format, LedgerPath, layout, timeline};
+use super::{Common, Format, LedgerPath, jobs_file, layout, timeline};
 use crate::identity::JobName;
-use crate::jobs::Period;
+use crate::jobs::{Jobs, Period, nearest};
 use crate::ledger::Filter;
 use crate::run::{Run, Verdict};
+
+mod follow;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Only this job's.
     job: Option<JobName>,
+    /// Only those that ended so. May be repeated.
+    #[arg(long = "verdict", value_name = "VERDICT", ignore_case = true, value_parser = verdicts())]
+    verdicts: Vec<Verdict>,
     /// Only those that ended badly: Failed, TimedOut, Lost.
     #[arg(long)]
     failed: bool,
+    /// Only those that have not ended.
+    #[arg(long, conflicts_with_all = ["verdicts", "failed"])]
+    open: bool,
     /// Only those of the last 90s, 15m, 6h, 7d ...
     #[arg(long, value_name = "DURATION")]
     since: Option<Period>,
     /// As many at most; 0 for all.
     #[arg(long, default_value_t = 20)]
     limit: usize,
+    /// Go on, and print each run that is new or has changed. With `-o json`, an object a line.
+    #[arg(short, long)]
+    follow: bool,
     #[command(flatten)]
     ledger: LedgerPath,
+}
+
+/// Reads a verdict by its name.
+fn verdicts() -> impl TypedValueParser<Value = Verdict> {
+    PossibleValuesParser::new(Verdict::ALL.map(Verdict::as_str)).map(|name| {
+        let named = |verdict: &Verdict| verdict.as_str().eq_ignore_ascii_case(&name);
+        // The parser has let through nothing else.
+        Verdict::ALL.into_iter().find(named).unwrap_or(Verdict::Lost)
+    })
+}
+
+impl Arguments {
+    fn filter(&self, now: Timestamp) -> Filter {
+        let mut verdicts = self.verdicts.clone();
+        if self.failed {
+            verdicts.extend([Verdict::Failed, Verdict::TimedOut, Verdict::Lost]);
+        }
+        let since = self.since.map(|period| now.checked_sub(period.duration()));
+        Filter {
+            job: self.job.clone(),
+            verdicts,
+            open: self.open,
+            since: since.map(|time| time.unwrap_or(Timestamp::MIN)),
+            limit: self.limit,
+            ..Filter::default()
+        }
+    }
 }
 
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
     let records = Records::open(common, &arguments.ledger).await?;
     let now = Timestamp::now();
-    let bad = [Verdict::Failed, Verdict::TimedOut, Verdict::Lost];
-    let since = arguments.since.map(|period| now.checked_sub(period.duration()));
-    let filter = Filter {
-        job: arguments.job.clone(),
-        verdicts: if arguments.failed { bad.to_vec() } else { Vec::new() },
-        since: since.map(|time| time.unwrap_or(Timestamp::MIN)),
-        limit: arguments.limit,
-        ..Filter::default()
-    };
+    let filter = arguments.filter(now);
+    if arguments.follow {
+        return follow::follow(common, &records, &filter).await;
+    }
     let runs = records.list(&filter).await?;
     match common.output {
         Format::Json => {
             let runs: Vec<Value> = runs.iter().map(timeline::to_json).collect();
             output::print_json(&json!({ "runs": runs }))
         }
-        Format::Text if runs.is_empty() => output::print_text("no runs\n"),
+        Format::Text if runs.is_empty() => {
+            let hint = match &arguments.job {
+                Some(job) => hint(common, &records, job).await,
+                None => String::new(),
+            };
+            output::print_text(&format!("no runs{hint}\n"))
+        }
         Format::Text => output::print_text(&table(&runs, now, layout::width())),
     }
 }
@@ -56,6 +98,22 @@ pub(super) fn table(runs: &[Run], now: Timestamp, width: Option<usize>) -> Strin
     let rows: Vec<Vec<String>> = runs.iter().map(|run| row(run, now)).collect();
     let header = ["RUN", "STATUS", "EXIT", "ATTEMPTS", "RAN", "AGE", "REASON"];
     layout::table(&header, &rows, width)
+}
+
+/// What a job may be meant to be that has no runs: one of jobs.yaml, or one that has runs.
+async fn hint(common: &Common, records: &Records, job: &JobName) -> String {
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    if let Ok(file) = jobs_file::open(&common.jobs) {
+        known.extend(file.jobs.iter().flat_map(Jobs::iter).map(|job| job.name.to_string()));
+    }
+    let newest = Filter { limit: 100, ..Filter::default() };
+    let runs = records.list(&newest).await.unwrap_or_default();
+    known.extend(runs.iter().map(|run| run.job.to_string()));
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    match nearest(job.as_str(), &names) {
+        Some(near) if near != job.as_str() => format!(" of `{job}`; did you mean `{near}`?"),
+        _ => String::new(),
+    }
 }
 
 fn row(run: &Run, now: Timestamp) -> Vec<String> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::output::{clock, printable, span};
 use crate::cost::THIS_MACHINE;
-use crate::run::{Attempt, ContainerExit, Launch, Run, State, Wait};
+use crate::run::{Attempt, ContainerExit, Launch, RerunAs, Run, State, Wait};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,11 @@ pub(super) fn timeline(run: &Run) -> Vec<Moment> {
             moments.push(Moment { at, text });
         }
     };
-    note(Some(run.created_at), "claimed".to_owned());
+    let rerun = run.occurrence.rerun_of().map(|of| format!("  rerun of {}", printable(of)));
+    note(Some(run.created_at), format!("claimed{}", rerun.unwrap_or_default()));
+    for RerunAs { run_id, at } in &run.reruns {
+        note(Some(*at), format!("rerun    as {run_id}"));
+    }
     for attempt in &run.attempts {
         for launch in &attempt.launches {
             tell_launch(attempt, launch, &mut note);
@@ -34,8 +38,8 @@ pub(super) fn timeline(run: &Run) -> Vec<Moment> {
         tell_end(run, attempt, &mut note);
     }
     if let Some(stop) = &run.stop {
-        let by = stop.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
-        note(Some(stop.at), format!("stop     asked for{by}"));
+        let asked = format!("asked for{}{}", stop.by_whom(), stop.why());
+        note(Some(stop.at), format!("stop     {}", printable(&asked)));
     }
     if let State::Waiting { until, wait } = run.state {
         let what = match wait {
@@ -170,7 +174,10 @@ pub(super) fn to_json(run: &Run) -> Value {
         "exitCode": run.exit_code(),
         "reason": run.reason(),
         "cause": run.cause(),
+        "stop": run.stop,
         "occurrence": run.occurrence.to_string(),
+        "rerunOf": run.occurrence.rerun_of(),
+        "reruns": run.reruns,
         "happenedAt": run.happened_at,
         "createdAt": run.created_at,
         "endedAt": run.attempts.last().and_then(|attempt| attempt.ended_at),

@@ -12,7 +12,7 @@ use crate::identity::{Holder, RunId};
 use crate::jobs::{Concurrency, Job, WhenFull};
 use crate::ledger::{self, Filter, Ledger, LedgerError, Slot, Updated};
 use crate::queue::Queue;
-use crate::run::{Line, Run, State, StopCause, Wait};
+use crate::run::{Line, Run, State, StopAsked, StopCause, Wait};
 use crate::stop;
 
 /// Whether a launch may go on.
@@ -125,12 +125,12 @@ async fn replace<L: Ledger, E: Ecs, Q: Queue>(
     holders: &[Holder],
     now: Timestamp,
 ) -> Result<Run, PortError> {
-    let by = Some(run.id.to_string());
+    let wish = StopAsked::new(StopCause::Replaced, now).by(run.id.as_str());
     let waiting =
         Filter { job: Some(run.job.clone()), line: Some(Line::Slot), ..Filter::default() };
     for waiter in backend.ledger.list(&waiting).await? {
         if is_older(&waiter, &run) {
-            stop::ask_to_stop(backend, &waiter.id, StopCause::Replaced, by.clone(), now).await?;
+            stop::ask_to_stop(backend, &waiter.id, wish.clone()).await?;
         }
     }
     let mut oldest: Option<Run> = None;
@@ -146,7 +146,7 @@ async fn replace<L: Ledger, E: Ecs, Q: Queue>(
     }
     match oldest {
         Some(oldest) if is_older(&oldest, &run) => {
-            stop::ask_to_stop(backend, &oldest.id, StopCause::Replaced, by, now).await?;
+            stop::ask_to_stop(backend, &oldest.id, wish).await?;
             Ok(run)
         }
         Some(newer) => {

@@ -146,6 +146,7 @@ fn every_sample_is_read_as_what_it_shows() {
         ("s3-test-event.json", &["s3TestEvent"]),
         ("sqs-batch.json", &[cargo, "manual 2c91275e-6056-460c-80b2-2f85ecbb04ea"]),
         ("manual.json", &["manual rerun-2026-11-23"]),
+        ("rerun.json", &["rerun nightly-report-lxq7uetqf4c3m5shmv5f 2026-11-23-again"]),
         (
             "s3-notification-batch.json",
             &[
@@ -445,7 +446,7 @@ fn a_schedule_without_name_or_time_is_refused() {
 #[test]
 fn fields_that_aws_may_add_are_tolerated_everywhere() {
     for (name, bytes) in samples() {
-        if name == "manual.json" {
+        if name == "manual.json" || name == "rerun.json" {
             continue; // A person's own object: what we do not know there is refused below.
         }
         let mut payload = sample(&name);
@@ -576,6 +577,46 @@ fn a_manual_event_gives_job_parameters_and_key_alone() {
         check_refused(payload.to_string(), why);
     }
     good(&json!({ "job": "a", "key": "ü".repeat(256) }));
+}
+
+#[test]
+fn a_rerun_names_a_run_and_gives_nothing_that_is_the_run_s_own() {
+    let run = format!("nightly-report-{}", "a".repeat(20));
+    let rerun = |field: &str, value: Value| {
+        let mut payload = json!({ "rerun": run });
+        payload[field] = value;
+        payload
+    };
+    for (field, value, why) in [
+        ("rerun", json!(42), "`rerun` must be a string"),
+        ("rerun", json!("nightly-report"), "is no run id"),
+        ("parameters", json!([]), "`parameters` must be an object"),
+        ("sameParameters", json!("yes"), "`sameParameters` must be true or false"),
+        ("key", json!(""), "`key` must be a string of 1 to 256 characters"),
+        ("job", json!("other"), "`job` cannot be given; it has `rerun`, `parameters`"),
+        ("happenedAt", json!("2026-11-24T02:00:00Z"), "`happenedAt` cannot be given"),
+    ] {
+        check_refused(rerun(field, value).to_string(), why);
+    }
+    let mut both = rerun("sameParameters", json!(true));
+    both["parameters"] = json!({ "day": "x" });
+    check_refused(both.to_string(), "there can be no `parameters`");
+
+    let Event::Rerun(event) = good(&rerun("key", json!("k"))) else { unreachable!() };
+    assert_eq!(event.run_id().job(), "nightly-report");
+    assert_eq!(good(&event.to_json()), Event::Rerun(event.clone()));
+    // Another key is another run, and so is another run with the same key.
+    let ids = [
+        event.run_id(),
+        Rerun { key: "l".to_owned(), ..event.clone() }.run_id(),
+        Rerun { run: event.run_id(), ..event.clone() }.run_id(),
+    ];
+    assert!(ids[0] != ids[1] && ids[0] != ids[2] && ids[1] != ids[2], "{ids:?}");
+    let told = Event::Rerun(event).occurrence().unwrap();
+    assert_eq!(
+        (told.to_string(), told.rerun_of()),
+        (format!("rerun of {run}, key k"), Some(&*run))
+    );
 }
 
 #[test]

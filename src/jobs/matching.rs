@@ -5,7 +5,7 @@ use super::parameter::{self, ParameterError};
 use super::request::default_parameters;
 use super::trigger::named_after;
 use super::{Job, Jobs, Trigger};
-use crate::event::{Event, Manual, Object, Schedule, Values};
+use crate::event::{Event, Manual, Object, Rerun, Schedule, Values};
 use crate::identity::Namespace;
 
 /// A job that wants an event, with the values its templates may use.
@@ -68,10 +68,22 @@ impl Jobs {
                 .wanting_object(object)
                 .map(|jobs| jobs.into_iter().map(|job| triggered(job, event)).collect()),
             Event::Manual(manual) => self.wanting_manual(manual).map(|found| vec![found]),
-            Event::TaskState(_) | Event::Reminder(_) | Event::Observation(_) | Event::Test => {
-                Ok(Vec::new())
-            }
+            // A rerun is wanted by the job of its run: see `wanting_again`.
+            Event::Rerun(_)
+            | Event::TaskState(_)
+            | Event::Reminder(_)
+            | Event::Observation(_)
+            | Event::Test => Ok(Vec::new()),
         }
+    }
+
+    /// The job of a run that is wanted once more, as it is now. `earlier` are that run's values:
+    /// its event's stay as they are; its parameters are held against what the job declares now.
+    pub fn wanting_again(&self, rerun: &Rerun, earlier: &Values) -> Result<Match<'_>, Unwanted> {
+        let job = self.named(rerun.run.job())?;
+        let values = parameter::accept_again(&job.parameters, rerun, earlier)
+            .map_err(|problem| Unwanted::BadParameters { job: job.name.to_string(), problem })?;
+        Ok(Match { job, values })
     }
 
     /// The job our own input names, else the ones named after the schedule, else the ones with a

@@ -7,7 +7,7 @@ const ALIKE: f64 = 0.8;
 const COMPARED_CHARS_MAX: usize = 60;
 
 /// The name that `given` is most likely a misspelling of.
-pub(super) fn nearest<'n>(given: &str, names: &[&'n str]) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(given: &str, names: &[&'n str]) -> Option<&'n str> {
     if given.chars().count() > COMPARED_CHARS_MAX {
         return None;
     }

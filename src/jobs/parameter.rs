@@ -11,10 +11,12 @@ use serde_json::{Map, Value};
 use super::nearest::nearest;
 use super::problem::Problem;
 use super::yaml::Path;
-use crate::event::Values;
+use crate::event::{Rerun, Values};
 
 /// Characters of a parameter's value at most, unless `maxLength` says less.
 const LENGTH_MAX: usize = 1024;
+/// What the name of a template value begins with that is a parameter.
+const PREFIX: &str = "parameters.";
 
 /// A value a manual run may give, used as `{{ parameters.NAME }}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -168,9 +170,52 @@ pub fn accept(
             (None, Some(default)) => default.clone(),
             (None, None) => return Err(ParameterError::Missing(name.clone())),
         };
-        values.insert(format!("parameters.{name}"), text);
+        values.insert(format!("{PREFIX}{name}"), text);
     }
     Ok(values)
+}
+
+/// The values of a run for another one of the same job: its event's, and its parameters as far as
+/// the job still declares them and the rerun gives no others. A parameter that is new has its
+/// default.
+pub fn accept_again(
+    declared: &BTreeMap<String, Parameter>,
+    rerun: &Rerun,
+    earlier: &Values,
+) -> Result<Values, ParameterError> {
+    let mut wanted = Map::new();
+    let mut values = Values::new();
+    for (name, value) in earlier {
+        match name.strip_prefix(PREFIX) {
+            Some(parameter) => {
+                wanted.insert(parameter.to_owned(), Value::String(value.clone()));
+            }
+            None => drop(values.insert(name.clone(), value.clone())),
+        }
+    }
+    if rerun.same_parameters {
+        refuse_changed(declared, &wanted)?;
+    }
+    wanted.retain(|name, _| declared.contains_key(name));
+    wanted.extend(rerun.parameters.clone());
+    values.extend(accept(declared, &wanted)?);
+    Ok(values)
+}
+
+/// Refuses parameters of a run which are not those that its job declares now.
+fn refuse_changed(
+    declared: &BTreeMap<String, Parameter>,
+    had: &Map<String, Value>,
+) -> Result<(), ParameterError> {
+    let gone = had.keys().find(|name| !declared.contains_key(*name));
+    let new = declared.keys().find(|name| !had.contains_key(*name));
+    let (name, problem) = match (gone, new) {
+        (Some(gone), _) => (gone, "is not declared by the job any more"),
+        (None, Some(new)) => (new, "was not declared when that run began"),
+        (None, None) => return Ok(()),
+    };
+    let problem = format!("{problem}, so a rerun cannot have the same parameters");
+    Err(ParameterError::Wrong { name: name.clone(), problem: problem.into() })
 }
 
 fn whole(pattern: &str) -> Result<Regex, regex::Error> {

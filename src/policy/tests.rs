@@ -8,7 +8,7 @@ use super::*;
 use crate::event::Occurrence;
 use crate::identity::JobName;
 use crate::jobs::{Backoff, Launches, Policy, Retry, TaskRequest};
-use crate::run::{Applied, Attempt, Fact, News, Sighting, Verdict, apply};
+use crate::run::{Applied, Attempt, Fact, News, Sighting, StopAsked, Verdict, apply};
 
 const MINUTE: i64 = 60;
 const DAY: i64 = 86_400;
@@ -59,6 +59,7 @@ fn run_named(occurrence: &str) -> Run {
         state: State::Waiting { until: at(0), wait: Wait::Event },
         attempts: vec![Attempt { number: 1, ..Attempt::default() }],
         stop: None,
+        reruns: Vec::new(),
         due: Some(at(0)),
         revision: 0,
     }
@@ -83,7 +84,7 @@ fn with_state(state: State) -> Run {
 }
 
 fn with_stop(mut run: Run, cause: StopCause) -> Run {
-    run.ask_to_stop(cause, None, at(0));
+    run.ask_to_stop(StopAsked::new(cause, at(0)));
     run
 }
 
@@ -197,8 +198,13 @@ fn a_request_to_stop_comes_before_every_limit_but_not_before_the_truth() {
         check(&run, &[(0, untold.clone()), (200, untold.clone()), (31 * DAY, untold.clone())]);
     }
     let mut run = waiting(0, Wait::Slot);
-    run.ask_to_stop(Replaced, Some("report-x".to_owned()), at(0));
+    run.ask_to_stop(StopAsked::new(Replaced, at(0)).by("report-x"));
     check(&run, &[(0, tell(Observed::Cancelled, "replaced by report-x before it had a task"))]);
+    let mut run = waiting(0, Wait::Retry);
+    let wish = StopAsked::new(Cancelled, at(0)).by("ana");
+    run.ask_to_stop(StopAsked { reason: Some("wrong day".to_owned()), ..wish });
+    let told = "cancelled by ana before it had a task: wrong day";
+    check(&run, &[(0, tell(Observed::Cancelled, told))]);
     // RunTask was called: first learn whether there is a task to stop.
     let doubt = with_stop(waiting(1, Wait::Doubt), Cancelled);
     check(&doubt, &[(199, Step::Rest), (200, Step::Look { too_late: false })]);
@@ -463,7 +469,7 @@ fn driven(run: &Run, answer: usize, now: Timestamp) -> Run {
         (Step::Repeat, State::Launching { .. }) => after.hold(lease, "b"),
         (Step::Tell(observed, _), _) => return tell(observed),
         (Step::Stop(cause), _) => {
-            after.ask_to_stop(cause, None, now);
+            after.ask_to_stop(StopAsked::new(cause, now));
             return after;
         }
         _ => return after,

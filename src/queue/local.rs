@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::dead::{DeadLetter, DeadQueue};
 use super::{Message, Outcome, Queue, QueueError, QueueName};
 use crate::ledger::LedgerError;
 use crate::ledger::database::Database;
@@ -68,6 +69,45 @@ impl LocalQueue {
                     },
                 )
                 .optional()
+        })
+    }
+
+    /// What was rejected, the oldest first.
+    pub fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, LedgerError> {
+        let queue = DeadQueue::Reject;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.database.with(|sqlite| {
+            let mut select = sqlite.prepare_cached(
+                "SELECT number, body, visible_at FROM messages WHERE queue = ?1
+                 ORDER BY number LIMIT ?2",
+            )?;
+            let letter = |row: &Row<'_>| {
+                let number: i64 = row.get(0)?;
+                let (body, reason) = DeadLetter::unwrap(queue, row.get(1)?);
+                Ok(DeadLetter {
+                    queue,
+                    id: format!("reject-{number}"),
+                    handle: number.to_string(),
+                    body,
+                    reason,
+                    receives: 1,
+                    first_seen: Timestamp::from_microsecond(row.get(2)?).unwrap_or_default(),
+                })
+            };
+            select.query_map(params![queue.as_str(), limit], letter)?.collect()
+        })
+    }
+
+    /// Puts a letter into the queue where it belongs, and takes it out of its own, unless somebody
+    /// else just did.
+    pub fn send_back(&self, letter: &DeadLetter, to: QueueName) -> Result<(), LedgerError> {
+        self.database.transaction(|sqlite| {
+            let delete = "DELETE FROM messages WHERE number = ?1 AND queue = ?2";
+            let number: i64 = letter.handle.parse().unwrap_or_default();
+            if sqlite.execute(delete, params![number, letter.queue.as_str()])? == 1 {
+                put(sqlite, to.as_str(), &letter.body_to_send(), Timestamp::now())?;
+            }
+            Ok(())
         })
     }
 

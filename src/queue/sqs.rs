@@ -13,6 +13,7 @@ use super::{Message, Outcome, Queue, QueueError, QueueName};
 use crate::identity::Namespace;
 use crate::run::shorten;
 
+pub mod dead;
 mod failure;
 
 use failure::failed;

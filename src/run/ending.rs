@@ -70,7 +70,6 @@ impl Ending {
         policy: &Policy,
         reason: String,
     ) -> String {
-        let by = stop.and_then(|stop| stop.by.as_deref());
         let cause = match self {
             Self::Stopped { cause: Some(cause) } => *cause,
             Self::Exited { code, .. } if *code != 0 => match stop {
@@ -93,6 +92,8 @@ impl Ending {
             | Self::Stopped { cause: None }
             | Self::Observed(_) => return reason,
         };
+        let by = stop.map(StopAsked::by_whom).filter(|by| !by.is_empty());
+        let reasoned = stop.map_or_else(String::new, StopAsked::why);
         let why = match (cause, by) {
             (StopCause::Timeout, _) => match policy.timeout {
                 Some(timeout) => format!("stopped after its timeout of {timeout}"),
@@ -101,9 +102,9 @@ impl Ending {
             (StopCause::StartTimeout, _) => {
                 format!("stopped because it had not started within {}", policy.start_within)
             }
-            (StopCause::Cancelled, Some(by)) => format!("stopped by {by}"),
-            (StopCause::Cancelled, None) => "stopped on request".to_owned(),
-            (StopCause::Replaced, Some(by)) => format!("replaced by {by}"),
+            (StopCause::Cancelled, Some(by)) => format!("stopped{by}{reasoned}"),
+            (StopCause::Cancelled, None) => format!("stopped on request{reasoned}"),
+            (StopCause::Replaced, Some(by)) => format!("replaced{by}"),
             (StopCause::Replaced, None) => "replaced by a newer run".to_owned(),
         };
         format!("{why}; {reason}")

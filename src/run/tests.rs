@@ -42,9 +42,29 @@ fn claimed() -> Run {
         state: State::Waiting { until: at(0), wait: Wait::Event },
         attempts: vec![Attempt { number: 1, ..Attempt::default() }],
         stop: None,
+        reruns: Vec::new(),
         due: Some(at(0)),
         revision: 0,
     }
+}
+
+#[test]
+fn a_run_knows_its_newest_reruns_each_once_whatever_became_of_it() {
+    let mut run = claimed();
+    let id = |n: u32| RunId::derive(&run.job, "rerun", &[run.id.as_str(), &n.to_string()]);
+    let ids: Vec<RunId> = (0..25).map(id).collect();
+    for id in &ids {
+        assert!(run.note_rerun(id, at(9)));
+        assert!(!run.note_rerun(id, at(10)), "told twice");
+    }
+    let known: Vec<&RunId> = run.reruns.iter().map(|rerun| &rerun.run_id).collect();
+    assert_eq!(known, ids[5..].iter().collect::<Vec<_>>());
+    // The truth about a lost run keeps them.
+    run.arm(request("app"), at(0), at(90), "a");
+    run.state = State::Ended { verdict: Verdict::Lost, at: at(100) };
+    let truth = seen("t", 1, News::Ended(Ending::Exited { code: 0, out_of_memory: false }));
+    let Applied::Changed(after) = apply(&run, 1, &truth, at(200)) else { unreachable!() };
+    assert_eq!((after.verdict(), &after.reruns), (Some(Verdict::Succeeded), &run.reruns));
 }
 
 fn armed() -> Run {
@@ -116,7 +136,7 @@ fn check(state: Value, asked: Option<StopCause>) -> String {
     let codes: Vec<String> = codes.map(|exit| exit["exitCode"].to_string()).collect();
     let mut run = after(&armed(), &seen(T1, 2, News::Running));
     if let Some(cause) = asked {
-        run.ask_to_stop(cause, Some("ana".to_owned()), at(50));
+        run.ask_to_stop(StopAsked::new(cause, at(50)).by("ana"));
     }
     let case = format!("{} [{}]", state["stopCode"].as_str().unwrap(), codes.join(" "));
     let run = after(&run, &Fact::Seen(sighting(state, Some("app")).unwrap()));
@@ -280,7 +300,7 @@ fn a_task_that_was_too_slow_to_start_may_be_launched_again_and_a_cancelled_one_n
         let mut state = stopped("UserInitiated", &cause.to_reason(), &[]);
         state["startedAt"] = Value::Null;
         let mut run = after(&armed(), &launched(T1));
-        run.ask_to_stop(cause, None, at(50));
+        run.ask_to_stop(StopAsked::new(cause, at(50)));
         let run = after(&run, &Fact::Seen(sighting(state, Some("app")).unwrap()));
         assert_eq!((&run.attempts[0].ending, run.verdict()), (&Some(ending), Some(verdict)));
         assert_eq!(run.reason(), Some(reason));
@@ -648,14 +668,14 @@ fn a_fact_moves_the_alarm_to_an_earlier_time_only() {
 #[test]
 fn the_first_request_to_stop_counts_and_none_after_the_end() {
     let mut run = run_in("running");
-    run.ask_to_stop(StopCause::Cancelled, Some("ana".to_owned()), at(70));
+    run.ask_to_stop(StopAsked::new(StopCause::Cancelled, at(70)).by("ana"));
     let asked = run.stop.clone();
     assert_eq!((asked.is_some(), run.due), (true, Some(at(70))));
-    run.ask_to_stop(StopCause::Timeout, None, at(80));
+    run.ask_to_stop(StopAsked::new(StopCause::Timeout, at(80)));
     assert_eq!((&run.stop, run.due), (&asked, Some(at(70))));
     for name in ["succeeded", "failed", "lost"] {
         let mut run = run_in(name);
-        run.ask_to_stop(StopCause::Cancelled, None, at(70));
+        run.ask_to_stop(StopAsked::new(StopCause::Cancelled, at(70)));
         assert_eq!((run.stop, run.due), (None, None), "{name}");
     }
 }

@@ -11,7 +11,7 @@ use crate::event::{LastStatus, Observed, TaskState};
 use crate::ledger::Ledger;
 use crate::policy::{self, Step};
 use crate::queue::{Message, Queue};
-use crate::run::{News, Run, Sighting, State, StopCause};
+use crate::run::{News, Run, Sighting, State, StopAsked, StopCause};
 
 /// Asks ECS where the tasks of these runs stand, and acts on it.
 pub(super) async fn watch<L: Ledger, E: Ecs, Q: Queue>(
@@ -132,7 +132,7 @@ async fn stop<L: Ledger, E: Ecs, Q: Queue>(
     cause: StopCause,
     now: Timestamp,
 ) -> Result<(), PortError> {
-    let asked = crate::stop::ask_to_stop(backend, &run.id, cause, None, now).await?;
+    let asked = crate::stop::ask_to_stop(backend, &run.id, StopAsked::new(cause, now)).await?;
     match (asked, run.living_task(), run.request()) {
         // It was asked before: once more.
         (None, Some(task), Some(request)) => {

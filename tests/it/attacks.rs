@@ -182,6 +182,15 @@ fn what_nobody_can_act_upon_is_rejected_with_its_reason_and_starts_nothing() {
     for name in ["command", "cpu", "networkConfiguration", "overrides", "executionRoleArn"] {
         rows.push((json!({ "job": "report", (name): "x" }), "cannot be given"));
     }
+    for name in ["values", "bucket", "key2", "command", "policy", "happenedAt"] {
+        let run = format!("report-{}", "a".repeat(20));
+        rows.push((json!({ "rerun": run, (name): "x" }), "cannot be given"));
+    }
+    rows.push((
+        json!({ "rerun": format!("report-{}", "a".repeat(20)) }),
+        "there is no run `report-",
+    ));
+    rows.push((json!({ "rerun": "report" }), "is no run id"));
     let world = World::new();
     for (body, reason) in rows {
         world.dispatch(&body);

@@ -216,7 +216,9 @@ fn explain_reads_every_sample_event() {
                     let lives = state["lastStatus"] != "STOPPED";
                     assert_eq!(state.get("verdict").map(Value::is_null), Some(lives), "{file}");
                 }
-                Some("s3TestEvent") => assert!(event["note"].is_string(), "{file}: {event:#}"),
+                Some("s3TestEvent" | "rerun") => {
+                    assert!(event["note"].is_string(), "{file}: {event:#}")
+                }
                 Some("s3" | "schedule" | "manual") => {
                     assert!(event["occurrence"].is_string(), "{file}: {event:#}");
                     assert_eq!(runs.len(), 1, "{file}: {event:#}");
@@ -451,6 +453,10 @@ fn every_verb_prints_json_when_asked_and_no_colours_without_a_terminal() {
         &["runs"],
         &["show", "inspect-upload"],
         &["logs", "inspect-upload"],
+        // As the README has it; its reruns have other ids.
+        &["rerun", "inspect-upload-2qov22"],
+        &["replay"],
+        &["man", "manual"],
         &["schema"],
     ] {
         let colourful = |arguments: &[&str]| {
@@ -483,13 +489,64 @@ fn the_schema_is_the_committed_one() {
     assert!(printed.stdout == committed, "renew it: longshore schema > jobs.schema.json");
 }
 
+/// Every verb that people may use.
+const VERBS: [&str; 16] = [
+    "check",
+    "explain",
+    "local",
+    "run",
+    "runs",
+    "show",
+    "logs",
+    "stop",
+    "rerun",
+    "replay",
+    "why",
+    "doctor",
+    "render",
+    "schema",
+    "completions",
+    "man",
+];
+
+#[test]
+fn every_verb_has_help_with_an_example_and_a_page_in_the_manual() {
+    let project = Project::sample();
+    let done = project.run(&["man", "pages/man1"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let all = project.run(&["--help"]).stdout;
+    let offered = all.split("Options:").next().unwrap_or_default();
+    let offered = offered.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let mut offered: Vec<&str> = offered.filter(|verb| !verb.is_empty()).collect();
+    offered.retain(|verb| *verb != "help");
+    offered.sort_unstable();
+    let mut verbs = VERBS;
+    verbs.sort_unstable();
+    assert_eq!(offered, verbs);
+    for verb in VERBS {
+        let help = project.run(&[verb, "--help"]);
+        let example = format!("Example:\n  longshore {verb}");
+        assert!(help.code == Some(0) && help.stdout.contains(&example), "{help:#?}");
+        let page = project.read(&format!("pages/man1/longshore-{verb}.1"));
+        let page = String::from_utf8_lossy(&page);
+        assert!(page.contains(".TH longshore") && page.contains("Example:"), "{verb}: {page}");
+    }
+    let main = project.read("pages/man1/longshore.1");
+    assert!(String::from_utf8_lossy(&main).contains("Exit codes"), "no exit codes");
+    let hidden = project.path("pages/man1/longshore-supervise-task.1");
+    assert!(!hidden.exists());
+    let blocked = project.run(&["man", "jobs.yaml/man1"]);
+    assert_eq!(blocked.code, Some(3), "{blocked:#?}");
+    assert!(blocked.stderr.contains("cannot write the manual into jobs.yaml/man1"), "{blocked:#?}");
+}
+
 #[test]
 fn completions_know_the_verbs_and_hide_the_inner_one() {
     let project = Project::sample();
     for shell in ["bash", "zsh", "fish"] {
         let done = project.run(&["completions", shell]);
         assert_eq!(done.code, Some(0), "{shell}: {done:#?}");
-        for verb in ["check", "explain", "local", "runs", "show", "logs", "schema"] {
+        for verb in VERBS {
             assert!(done.stdout.contains(verb), "{shell} does not know {verb}");
         }
         assert!(!done.stdout.contains("supervise-task"), "{shell} offers supervise-task");
@@ -565,6 +622,18 @@ fn a_reader_that_went_away_is_no_failure() {
         &["--help"],
         &["explain", "events/s3-notification-batch.json"],
         &["local", "events/s3-object-created.json"],
+        &["rerun", "inspect-upload", "--key", "once"],
+        &["run", "nightly-report"],
+        &["runs"],
+        &["runs", "-o", "json"],
+        // It ends as soon as it has something to say and nobody listens.
+        &["runs", "--follow"],
+        &["runs", "--follow", "-o", "json"],
+        &["show", "nightly-report"],
+        &["logs", "nightly-report"],
+        &["logs", "nightly-report", "--follow"],
+        &["replay"],
+        &["man", "manual"],
     ] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         let running = Running::start_into(project.command(verb), writer.into());
@@ -576,6 +645,15 @@ fn a_reader_that_went_away_is_no_failure() {
             "{verb:?} {done:#?}"
         );
     }
+    let project = Project::new(&job("while :; do sleep 0.02; done", &["task.stopTimeout: 2s"]));
+    let watched = project.start(&["run", "work"]);
+    wait_for("its ledger", || project.path(".longshore/longshore.db").exists());
+    wait_for("its news", || project.runs().iter().any(|run| run["status"] == "Running"));
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let stop = Running::start_into(project.command(&["stop", "work"]), writer.into());
+    drop(reader);
+    assert_eq!(stop.finish().code, Some(0));
+    assert_eq!(watched.finish().code, Some(143));
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub(crate) fn run(name: &str, key: &str, created: i64) -> Run {
         state: State::Waiting { until: at(created), wait: Wait::Event },
         attempts: vec![Attempt { number: 1, ..Attempt::default() }],
         stop: None,
+        reruns: Vec::new(),
         due: Some(at(created)),
         revision: 0,
     }

@@ -24,7 +24,7 @@ use longshore::policy::Timing;
 use longshore::queue::QueueName;
 use longshore::queue::local::LocalQueue;
 use longshore::record::record;
-use longshore::run::{Line, Run, State, StopCause, Verdict, Wait};
+use longshore::run::{Line, Run, State, StopAsked, StopCause, Verdict, Wait};
 use longshore::stop::ask_to_stop;
 use longshore::sweep::sweep;
 use tempfile::TempDir;
@@ -366,7 +366,8 @@ fn a_task_that_starts_after_its_run_was_cancelled_is_stopped() {
     world.set(&world.backend.ecs.before_run_task, |world| {
         // A stop is asked for; somebody else takes the launch over, is refused, looks and gives up.
         let (run, at) = (id("1"), world.at(1));
-        let asked = now(ask_to_stop(&world.backend, &run, StopCause::Cancelled, None, at));
+        let asked =
+            now(ask_to_stop(&world.backend, &run, StopAsked::new(StopCause::Cancelled, at)));
         assert!(asked.unwrap().is_some());
         *world.backend.ecs.answer.lock().unwrap() = Answer::Invalid;
         world.arrive("1", 91).unwrap();

@@ -102,7 +102,7 @@ pub(crate) async fn network(aws: &aws_config::SdkConfig) -> String {
 }
 
 /// jobs.yaml with one job that S3 starts and people may.
-async fn one_job() -> (String, String) {
+pub(crate) async fn one_job() -> (String, String) {
     let aws = moto::connect().await;
     let cluster = moto::fresh("batch");
     let ecs = aws_sdk_ecs::Client::new(&aws);
@@ -119,13 +119,13 @@ async fn one_job() -> (String, String) {
     (jobs, cluster)
 }
 
-async fn tasks(aws: &aws_config::SdkConfig, cluster: &str) -> Vec<String> {
+pub(crate) async fn tasks(aws: &aws_config::SdkConfig, cluster: &str) -> Vec<String> {
     let ecs = aws_sdk_ecs::Client::new(aws);
     let listed = ecs.list_tasks().cluster(cluster).send().await.expect("listed");
     listed.task_arns().to_vec()
 }
 
-fn event(name: &str) -> String {
+pub(crate) fn event(name: &str) -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("events").join(name);
     let text = std::fs::read_to_string(file).expect("an event");
     // Whatever the day, it is not too old to run.

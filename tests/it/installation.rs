@@ -4,7 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test may fail by panic")]
 
 use std::fs;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -43,7 +43,7 @@ impl Installation {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("jobs.yaml"), jobs).expect("jobs.yaml");
         let sqs = aws_sdk_sqs::Client::new(&aws);
-        for queue in ["events", "states", "reject", "outcomes"] {
+        for queue in ["events", "states", "reject", "outcomes", "events-dead", "states-dead"] {
             let name = format!("{namespace}-{queue}");
             sqs.create_queue().queue_name(name).send().await.expect("a queue");
         }
@@ -116,15 +116,29 @@ impl Installation {
 
     /// The command line at work on it: its exit code and what it printed.
     pub(crate) fn longshore(&self, arguments: &[&str]) -> (Option<i32>, Value) {
-        let done = Command::new(env!("CARGO_BIN_EXE_longshore"))
+        self.end(self.begin(arguments))
+    }
+
+    /// The command line, begun; ana is who calls it.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_longshore"))
             .args(arguments)
             .args(["--on", "aws"])
             .env_clear()
             .envs(self.variables())
             .envs([("AWS_REGION", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "testing")])
             .env("AWS_SECRET_ACCESS_KEY", "planted-secret-marker")
-            .output()
-            .expect("the program runs");
+            .env("USER", "ana")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs")
+    }
+
+    /// Its exit code and what it printed.
+    pub(crate) fn end(&self, command: Child) -> (Option<i32>, Value) {
+        let done = command.wait_with_output().expect("its end");
         let printed = serde_json::from_slice(&done.stdout);
         (
             done.status.code(),
@@ -151,6 +165,25 @@ impl Installation {
                 self.delete(queue, message).await;
                 taken.push(message.clone());
             }
+        }
+    }
+
+    /// The same for each message twice, as it is where somebody sent it twice.
+    pub(crate) async fn pump_twice(&self, queue: &str, function: &mut Running) -> usize {
+        for message in self.take(queue).await {
+            for _ in 0..2 {
+                self.send(queue, message.body().unwrap_or_default()).await;
+            }
+        }
+        self.pump(queue, function).await
+    }
+
+    /// Where ECS says that a task stands.
+    pub(crate) async fn describe(&self, cluster: &str, task: &str) -> TaskState {
+        let described = Fargate::new(&self.aws).describe(cluster, &[task.to_owned()]).await;
+        match described.expect("described").into_iter().next() {
+            Some(Described::Task(state)) => *state,
+            other => unreachable!("{other:?}"),
         }
     }
 

@@ -39,7 +39,7 @@ fn the_second_interrupt_leaves_before_the_tasks_have_ended_and_they_end_all_the_
     running.signal(Signal::INT);
     let done = running.finish();
     assert_eq!((done.code, done.stdout.as_str()), (Some(130), ""), "{done:#?}");
-    assert!(done.stderr.contains("they are being stopped"), "{done:#?}");
+    assert!(done.stderr.contains("is being stopped: `longshore show work-"), "{done:#?}");
     wait_for("the end of the task", || project.runs()[0]["verdict"] == "Cancelled");
     assert_eq!(project.runs()[0]["exitCode"], 137);
 }

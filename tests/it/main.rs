@@ -27,6 +27,7 @@ mod fuzz;
 mod installation;
 mod interrupt;
 mod invocations;
+mod listing;
 mod local;
 mod logging;
 #[cfg(feature = "aws")]
@@ -37,17 +38,22 @@ mod moto;
 mod network;
 #[cfg(feature = "aws")]
 mod network_answers;
+#[cfg(feature = "aws")]
+mod operating;
 mod program;
 #[cfg(feature = "aws")]
 mod proxy;
 mod queues;
 mod readme;
+mod replaying;
+mod rerunning;
 #[cfg(feature = "aws")]
 mod runtime_api;
 mod serve;
 mod sharing;
 #[cfg(feature = "aws")]
 mod sqs;
+mod stopping;
 mod tasks;
 mod template;
 mod terminal;

@@ -183,6 +183,13 @@ impl Running {
         stdin.write_all(input.as_bytes()).expect("the command reads");
     }
 
+    /// Types on the command's standard input, which must be a pipe and stays open.
+    pub(crate) fn type_in(&mut self, keys: &str) {
+        let stdin = self.child.stdin.as_mut().expect("a pipe to standard input");
+        stdin.write_all(keys.as_bytes()).expect("the command reads");
+        stdin.flush().expect("the command reads");
+    }
+
     /// What it has printed on standard error by now.
     pub(crate) fn stderr(&self) -> String {
         written(&self.stderr)

@@ -2,7 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::print_stderr, reason = "a test may fail by panic")]
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::local::UNTIL_GATE;
 use crate::program::{Project, Running, job, wait_for};
@@ -23,7 +23,7 @@ pub(crate) fn on_terminal(project: &Project, arguments: &[&str]) -> Option<Comma
     command.args(["-qec", &line.join(" "), "/dev/null"]).env_clear().env("TERM", "xterm-256color");
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.current_dir(plain.get_current_dir().expect("the project"));
-    command.stdin(std::process::Stdio::null());
+    command.stdin(Stdio::null());
     Some(command)
 }
 
@@ -60,4 +60,43 @@ fn a_dumb_terminal_gets_plain_lines() {
     assert_eq!(done.code, Some(0), "{done:#?}");
     assert!(!done.stdout.contains("\u{1b}[2K"), "{done:#?}");
     assert!(done.stdout.contains("work | hello"), "{done:#?}");
+}
+
+/// `run` of a job that ends at a gate, with a person at the terminal who presses Ctrl-C.
+fn interrupted() -> Option<(Project, Running)> {
+    let project =
+        Project::new(&job(&format!("echo x >> marker; {UNTIL_GATE}"), &["task.stopTimeout: 2s"]));
+    let mut command = on_terminal(&project, &["run", "work"])?;
+    command.stdin(Stdio::piped());
+    let mut running = Running::start(command);
+    wait_for("the task", || project.lines("marker") == 1);
+    wait_for("its news", || project.runs()[0]["status"] == "Running");
+    running.type_in("\u{3}");
+    wait_for("the question", || running.stdout().contains("stop the task? y stops it"));
+    Some((project, running))
+}
+
+#[test]
+fn whoever_answers_yes_to_ctrl_c_stops_the_task() {
+    let Some((project, mut running)) = interrupted() else { return };
+    running.type_in("y\n");
+    let done = running.finish();
+    assert!(done.stdout.contains("stopping the tasks"), "{done:#?}");
+    assert_eq!(project.runs()[0]["verdict"], "Cancelled", "{done:#?}");
+}
+
+#[test]
+fn whoever_does_not_leaves_it_running_and_knows_how_to_find_it() {
+    for answer in ["n\n", "\n", "\u{3}"] {
+        let Some((project, mut running)) = interrupted() else { return };
+        running.type_in(answer);
+        let done = running.finish();
+        let run = project.runs().remove(0);
+        let id = run["runId"].as_str().expect("an id");
+        let told = format!("{id} goes on: `longshore show {id}` tells how, `longshore stop");
+        assert!(done.stdout.contains(&told), "{answer:?}: {done:#?}");
+        assert_eq!(run["status"], "Running");
+        project.write("gate", "");
+        wait_for("its end", || project.runs()[0]["verdict"] == "Succeeded");
+    }
 }

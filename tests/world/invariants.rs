@@ -48,7 +48,10 @@ impl World {
             }
         }
         for reason in &self.mail.rejected {
-            if !reason.contains("no job") && !reason.contains("bucket") {
+            // A rerun that comes before its run has, or after it was forgotten.
+            let early_or_late = ["has not ended", "there is no run"];
+            let is_due = ["no job", "bucket"].iter().chain(&early_or_late);
+            if !is_due.into_iter().any(|part| reason.contains(part)) {
                 problems.push(format!("a message of ours was rejected: {reason}"));
             }
         }
@@ -79,6 +82,14 @@ impl World {
 
     fn check(&self, run: &Run, problems: &mut Vec<String>) {
         let mut problem = |text: String| problems.push(format!("{}: {text}", run.id));
+        if let Some(earlier) = run.occurrence.rerun_of()
+            && let Some(earlier) = self.store.runs.values().find(|it| it.id.as_str() == earlier)
+            // One of the same name that began anew does not know of it.
+            && earlier.created_at < run.created_at
+            && !earlier.reruns.iter().any(|rerun| rerun.run_id == run.id)
+        {
+            problem(format!("{} does not know of its rerun", earlier.id));
+        }
         let Some(verdict) = run.verdict() else {
             return problem(format!("is still {}", describe(run)));
         };

@@ -73,6 +73,7 @@ impl World {
         let event = match message {
             Message::Reminder(reminder) => Event::Reminder(reminder),
             Message::Manual(manual) => Event::Manual(manual),
+            Message::Rerun(rerun) => Event::Rerun(rerun),
             Message::Observation(observation) => Event::Observation(observation),
             Message::TaskState(state, _) => Event::TaskState(state),
             Message::Rejected { reason, .. } => {
@@ -122,6 +123,7 @@ pub(crate) fn name_of(message: &Message) -> String {
     match message {
         Message::Reminder(reminder) => format!("a reminder of {}", reminder.run),
         Message::Manual(manual) => format!("a run of {}", manual.job),
+        Message::Rerun(rerun) => format!("a rerun of {}", rerun.run),
         Message::Observation(seen) => {
             format!("{:?} of {}/{}", seen.observed, seen.run, seen.attempt)
         }

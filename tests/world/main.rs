@@ -59,6 +59,22 @@ fn no_seed_loses_or_doubles_anything() {
 }
 
 #[test]
+fn no_seed_doubles_a_rerun_or_changes_the_run_that_is_done_again() {
+    let (mut twice, count) = (0, setting("SEEDS", 400));
+    for seed in 0..count {
+        let world = simulation::run_with_rerun(Tape::of_seed(seed), false);
+        let reruns = world.store.runs.values().filter(|run| run.occurrence.rerun_of().is_some());
+        twice += u64::from(reruns.count() == 1);
+        if !world.broken.is_empty() {
+            let history = simulation::run_with_rerun(Tape::of_seed(seed), true).history;
+            panic!("seed {seed}: {:?}\n{}", world.broken, history.unwrap_or_default().join("\n"));
+        }
+    }
+    println!("{twice} of {count} runs were done once more, 0 violations");
+    assert!(twice > count / 3, "{twice} of {count}");
+}
+
+#[test]
 fn a_seed_is_one_history() {
     for seed in 0..50 {
         let (one, other) = (Tape::of_seed(seed), Tape::of_seed(seed));

@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
-use longshore::event::{Event, Manual, Object, Schedule};
+use longshore::event::{Event, Manual, Object, Rerun, Schedule};
+use longshore::identity::Namespace;
 use longshore::jobs::{self, Jobs};
 
 use crate::tape::Tape;
@@ -204,6 +205,26 @@ impl Scene {
             deployments: deployments.into_iter().collect(),
             calm_from: last + SignedDuration::from_hours(6),
         }
+    }
+
+    /// The same, and a person who asks for the first run once more, who may do so twice.
+    pub(crate) fn with_rerun(tape: &mut Tape) -> Self {
+        let mut scene = Self::of(tape);
+        let first = &scene.arrivals[0];
+        let wanted = scene.jobs[0].wanting(&first.event, &Namespace::default());
+        let job = &wanted.expect("jobs that want it")[0].job.name;
+        let occurrence = first.event.occurrence().expect("an event that starts runs");
+        let at = first.at + secs(DELAYS[tape.decide("rerun", &[150, 250, 250, 250])]);
+        let rerun = Rerun {
+            run: occurrence.run_id(job),
+            parameters: serde_json::Map::new(),
+            same_parameters: tape.decide("same parameters", &[300]) == 1,
+            key: "again".to_owned(),
+        };
+        let again_at = later(tape, "rerun again", &[150, 150, 150, 150, 150], at, &DELAYS);
+        scene.arrivals.push(Arrival { at, event: Event::Rerun(rerun), again_at, stop_at: None });
+        scene.calm_from = scene.calm_from.max(at + SignedDuration::from_hours(6));
+        scene
     }
 
     /// A day on which nothing goes wrong but that all of this arrives.

@@ -14,7 +14,7 @@ use longshore::function::{NotHandled, hand_over};
 use longshore::identity::Namespace;
 use longshore::policy::Timing;
 use longshore::queue::QueueName;
-use longshore::run::StopCause;
+use longshore::run::{StopAsked, StopCause};
 use longshore::{stop, sweep};
 
 use crate::burst;
@@ -64,6 +64,11 @@ pub(crate) struct Simulation {
 /// Runs the history of a tape to its end.
 pub(crate) fn run(tape: Tape, without: Option<Guard>, keeps_history: bool) -> World {
     run_to_end(World::new(tape, without, keeps_history), false)
+}
+
+/// The same where a person asks for a run once more.
+pub(crate) fn run_with_rerun(tape: Tape, keeps_history: bool) -> World {
+    run_to_end(World::with_rerun(tape, keeps_history), false)
 }
 
 /// The same with every message as JSON, through the functions' own door.
@@ -220,11 +225,8 @@ impl Simulation {
         drop(world);
         let (backend, _) = self.invocation();
         let work = Box::pin(async move {
-            let by = Some("ann".to_owned());
-            stop::ask_to_stop(&backend, &id, StopCause::Cancelled, by, now)
-                .await
-                .map(|_| ())
-                .map_err(NotHandled::from)
+            let wish = StopAsked::new(StopCause::Cancelled, now).by("ann");
+            stop::ask_to_stop(&backend, &id, wish).await.map(|_| ()).map_err(NotHandled::from)
         });
         self.begin(work, ForWhat::Person);
     }

@@ -157,6 +157,12 @@ fn breach(old: &Run, new: &Run) -> Option<String> {
     {
         return Some(format!("launch {} of {}", launch.number, new.policy.launches.max));
     }
+    // It learns of a run that does it once more, and changes in no other way.
+    if old.reruns != new.reruns {
+        let reruns = new.reruns.clone();
+        let told = Run { reruns, ..old.clone() };
+        return (told != *new).then(|| "it learned of more than its rerun".to_owned());
+    }
     match (&old.state, &new.state) {
         (State::Ended { verdict: Verdict::Lost, .. }, State::Ended { .. }) => {}
         (State::Ended { verdict, .. }, _) => {

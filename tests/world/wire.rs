@@ -22,6 +22,7 @@ pub(crate) fn body(event: &Event) -> Value {
         Event::Schedule(schedule) => input(schedule),
         Event::S3(object) => object_created(object),
         Event::Manual(manual) => manual.to_json(),
+        Event::Rerun(rerun) => rerun.to_json(),
         Event::TaskState(state) => {
             let id = format!("{}/{}", state.task_arn, state.version);
             let time = state.stopped_at.or(state.started_at).or(state.created_at);

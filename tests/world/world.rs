@@ -95,6 +95,12 @@ impl World {
         Self::of(scene, tape, without, keeps_history)
     }
 
+    /// The same where a person asks for a run once more.
+    pub(crate) fn with_rerun(mut tape: Tape, keeps_history: bool) -> Self {
+        let scene = Scene::with_rerun(&mut tape);
+        Self::of(scene, tape, None, keeps_history)
+    }
+
     /// The world of a burst.
     pub(crate) fn bursting(scene: Scene) -> Self {
         let mut world = Self::of(scene, Tape::written(Vec::new()), None, false);

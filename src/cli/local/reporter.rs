@@ -13,6 +13,9 @@ use crate::identity::RunId;
 use crate::local::Local;
 use crate::run::Run;
 
+/// How often the live line moves.
+const TICK: Duration = Duration::from_millis(100);
+
 /// Tells what happens, on standard error: each line of output, and beside it one live line on a
 /// terminal or a plain line for each moment elsewhere.
 pub(super) struct Reporter {
@@ -50,7 +53,7 @@ impl Reporter {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{spinner} {msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.enable_steady_tick(Duration::from_millis(100));
+            bar.enable_steady_tick(TICK);
             bar
         });
         Self { bar, quiet, before, told: BTreeMap::new(), tails: BTreeMap::new() }
@@ -113,6 +116,17 @@ impl Reporter {
             Some(bar) => bar.suspend(|| output::print_aside(&format!("{line}\n"))),
             None => output::print_aside(&format!("{line}\n")),
         }
+    }
+
+    /// Waits for something that needs the terminal for itself.
+    pub(super) async fn pause<T>(&self, work: impl Future<Output = T>) -> T {
+        let Some(bar) = &self.bar else { return work.await };
+        bar.disable_steady_tick();
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+        let done = work.await;
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        bar.enable_steady_tick(TICK);
+        done
     }
 
     pub(super) fn finish(&self) {

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::Interrupts;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::interrupts::Interrupts;
 use crate::cli::output::{self, WARN, printable};
 use crate::cli::{Common, Format};
 use crate::jobs::Period;

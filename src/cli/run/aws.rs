@@ -1,116 +1,36 @@
 //! `run --on aws`: asks the installation for a run, and waits for it if told to.
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 
+use super::Wish;
+use super::watch::Watcher;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::logs::Aside;
+use crate::cli::interrupts::Interrupts;
 use crate::cli::output;
-use crate::cli::show::{conclusion, tell};
-use crate::cli::timeline::{self, Moment, timeline};
-use crate::cli::{Common, Format, layout};
+use crate::cli::{Common, Format};
 use crate::cloud::Cloud;
-use crate::event::{Event, Manual};
-use crate::identity::RunId;
 use crate::jobs::Jobs;
-use crate::ledger::LedgerError;
-use crate::run::Run;
-
-/// How often a run is looked at while it is waited for.
-const LOOK: Duration = Duration::from_secs(1);
-/// After this long without a claim, a person should look at the queues.
-const CLAIM_EXPECTED: Duration = Duration::from_secs(30);
-/// After this long it is no use to wait: an event that was rejected is never claimed.
-const CLAIM_LIMIT: Duration = Duration::from_secs(15 * 60);
-/// How long the ledger may be out of reach while a run is waited for.
-const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 pub(super) async fn run(
     common: &Common,
     jobs: &Jobs,
-    manual: &Manual,
+    wish: &Wish,
     wait: bool,
 ) -> Result<Exit, Failure> {
     let cloud = Cloud::connect(common.namespace.clone(), jobs).await;
-    let event = Event::Manual(manual.clone());
-    let Some(occurrence) = event.occurrence() else { return Ok(Exit::Bad) };
-    let id = occurrence.run_id(&manual.job);
-    cloud.ask_for(manual).await?;
+    let id = &wish.run_id();
     if wait {
-        return follow(common, &cloud, &id).await;
+        // From before it is asked for, so that nobody is left without its id.
+        let interrupts = Interrupts::listen()?;
+        cloud.ask_for(&wish.message()).await?;
+        output::print_aside(&format!("asked for {id}\n"));
+        return Watcher::new(common, &cloud, id).watch(interrupts).await;
     }
+    cloud.ask_for(&wish.message()).await?;
     match common.output {
         Format::Json => output::print_json(&json!({ "runId": id })),
         Format::Text => output::print_text(&format!(
             "asked for {id}\n`longshore show {id} --on aws` tells how it goes\n"
         )),
-    }
-}
-
-/// Tells what happens until the run has ended.
-async fn follow(common: &Common, cloud: &Cloud, id: &RunId) -> Result<Exit, Failure> {
-    let begun = Instant::now();
-    let mut reached = Instant::now();
-    let mut told = Vec::new();
-    let mut warned = false;
-    let mut log = Aside::new();
-    loop {
-        match cloud.load(id).await {
-            Ok(Some(run)) => {
-                reached = Instant::now();
-                tell_news(common, &run, &mut told)?;
-                log.tell(cloud, &run).await;
-                if run.verdict().is_some() && log.has_settled() {
-                    end(common, &run)?;
-                    return Ok(Exit::of(&run));
-                }
-            }
-            Ok(None) if begun.elapsed() > CLAIM_LIMIT => {
-                return Err(Failure::environment(unclaimed(common, id)));
-            }
-            Ok(None) if begun.elapsed() > CLAIM_EXPECTED && !warned => {
-                warned = true;
-                output::print_aside(&format!("{}\n", unclaimed(common, id)));
-            }
-            Ok(None) => {}
-            // A run may take hours: one that cannot be looked at for a while goes on all the same.
-            Err(LedgerError::Unavailable(_)) if reached.elapsed() < PATIENCE => {}
-            Err(error) => return Err(error.into()),
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
-fn unclaimed(common: &Common, id: &RunId) -> String {
-    let namespace = &common.namespace;
-    format!(
-        "{id} is not claimed yet: it waits in the queue {namespace}-events, was rejected into \
-         {namespace}-reject with a reason, or the log of {namespace}-dispatch tells more"
-    )
-}
-
-/// Prints the moments that are new. ECS's own times come late and lie between those that were told.
-fn tell_news(common: &Common, run: &Run, told: &mut Vec<Moment>) -> Result<(), Failure> {
-    if common.output == Format::Json {
-        return Ok(());
-    }
-    if told.is_empty() {
-        output::print_text(&format!("{}\n", run.id))?;
-    }
-    let width = layout::width();
-    for moment in timeline(run) {
-        if !told.contains(&moment) {
-            output::print_text(&tell(&moment, width))?;
-            told.push(moment);
-        }
-    }
-    Ok(())
-}
-
-fn end(common: &Common, run: &Run) -> Result<Exit, Failure> {
-    match common.output {
-        Format::Json => output::print_json(&timeline::to_json(run)),
-        Format::Text => output::print_text(&format!("  {}\n", conclusion(run))),
     }
 }

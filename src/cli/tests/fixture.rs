@@ -43,6 +43,7 @@ fn claimed() -> Run {
         stop: None,
         due: None,
         revision: 0,
+        reruns: Vec::new(),
     }
 }
 

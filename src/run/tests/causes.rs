@@ -85,7 +85,7 @@ fn a_failed_start_keeps_its_cause_while_the_next_launch_is_waited_for() {
 #[test]
 fn a_task_beyond_its_start_limit_is_told_of_before_it_has_stopped() {
     let mut run = after(&armed(), &launched(T1));
-    assert!(run.ask_to_stop(StopCause::StartTimeout, None, at(700)));
+    assert!(run.ask_to_stop(StopAsked::new(StopCause::StartTimeout, at(700))));
     assert_eq!(kind(&run), Some(Kind::StartTimeout));
     let state = stopped("UserInitiated", &StopCause::StartTimeout.to_reason(), &[]);
     let mut state = state;
@@ -97,7 +97,7 @@ fn a_task_beyond_its_start_limit_is_told_of_before_it_has_stopped() {
 #[test]
 fn somebody_who_asks_for_a_stop_is_no_cause() {
     let mut run = after(&armed(), &launched(T1));
-    run.ask_to_stop(StopCause::Cancelled, None, at(50));
+    run.ask_to_stop(StopAsked::new(StopCause::Cancelled, at(50)));
     assert_eq!(kind(&run), None);
 }
 

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use longshore::event::{Event, Observed, read_body};
 use longshore::policy::{Again, again};
-use longshore::run::{Applied, Fact, News, Run, Sighting, StopCause, Verdict, apply};
+use longshore::run::{Applied, Fact, News, Run, Sighting, StopAsked, StopCause, Verdict, apply};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -163,7 +163,7 @@ proptest! {
             let now = at(i64::try_from(index).unwrap_or(0) * 30);
             let before = run.clone();
             match (step, fact(&run, step)) {
-                (Step::AskedToStop(cause), _) => drop(run.ask_to_stop(*cause, None, now)),
+                (Step::AskedToStop(cause), _) => drop(run.ask_to_stop(StopAsked::new(*cause, now))),
                 (Step::Driven, _) => drive(&mut run, now),
                 (_, Some(fact)) => {
                     let attempt = if *present { run.attempt() } else { run.attempt().saturating_sub(1) };
