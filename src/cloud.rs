@@ -1,6 +1,8 @@
 //! longshore in an AWS account, as people reach it from their machine. Every name there follows
 //! from the namespace, so region and credentials are all that is asked for.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 
 use crate::backend::{Backend, PortError};
@@ -98,6 +100,7 @@ impl Cloud {
             queue: self.queue().await?,
             namespace: self.namespace.clone(),
             timing: Timing::AWS,
+            brake: Arc::default(),
         })
     }
 }

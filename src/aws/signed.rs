@@ -146,7 +146,7 @@ impl Service<'_> {
 }
 
 /// Gets what is at an address that is signed already.
-pub(super) async fn fetch(aws: &SdkConfig, url: &str) -> Answer {
+pub(crate) async fn fetch(aws: &SdkConfig, url: &str) -> Answer {
     let parts = url.parse::<hyper::Uri>().map(hyper::Uri::into_parts);
     let parts = parts.map_err(SdkError::construction_failure)?;
     let (Some(scheme), Some(host), Some(path)) =

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::inquiry::Inquiry;
 use super::policy::{self, Word};
-use super::signed;
+use crate::aws::signed;
 use crate::diagnosis::evidence::Image;
 use crate::diagnosis::{ImageName, Source, Unseen};
 

@@ -11,7 +11,7 @@ use super::ecs::account_of;
 use super::iam;
 use super::inquiry::Inquiry;
 use super::policy::{self, Word};
-use super::signed::Service;
+use crate::aws::signed::Service;
 use crate::diagnosis::evidence::{Decision, Evidence};
 use crate::diagnosis::{Source, Unseen};
 
