@@ -2,6 +2,8 @@
 
 mod architecture;
 mod attacks;
+#[cfg(feature = "aws")]
+mod choosing;
 mod cli;
 mod containers;
 mod contracts;
@@ -53,6 +55,7 @@ mod serve;
 mod sharing;
 #[cfg(feature = "aws")]
 mod sqs;
+mod starting;
 mod stopping;
 mod tasks;
 mod template;
