@@ -47,6 +47,7 @@ mod program;
 mod proxy;
 mod queues;
 mod readme;
+mod releasing;
 mod replaying;
 mod rerunning;
 #[cfg(feature = "aws")]
