@@ -52,8 +52,8 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
 /// Fills in what no flag says: by asking whoever sits there, else with what is proposed.
 async fn complete(plan: &mut Plan, arguments: &Arguments, now: Timestamp) -> Result<(), Failure> {
     let person = !arguments.yes && interview::is_possible();
-    let open = Question::ALL.iter().any(|question| question.is_open(plan));
-    if !open {
+    let must_know = |question: &Question| question.is_open(plan) && !question.is_optional();
+    if !Question::ALL.iter().any(must_know) {
         return Ok(());
     }
     let choices = if person || arguments.yes { discover(plan).await } else { Choices::default() };
