@@ -18,9 +18,9 @@ mod write;
 use flags::{Flags, flag};
 
 pub(super) const HELP: &str = "\
-Examples:
-  longshore init
-  longshore init jobs --region eu-west-1 --image alpine --schedule 'rate(1 day)' \\
+Example:
+  longshore init my-jobs
+  longshore init my-jobs --region eu-west-1 --image alpine --schedule 'rate(1 day)' \\
     --cluster batch --vpc vpc-0a1b2c3d4e5f60718 --subnet-tags Type=private";
 
 #[derive(Debug, Args)]
