@@ -10,6 +10,7 @@ mod guard;
 mod invariants;
 mod mail;
 mod ports;
+mod regressions;
 mod report;
 mod scene;
 mod simulation;
