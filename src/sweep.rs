@@ -44,6 +44,8 @@ pub struct Swept {
     pub stopped: usize,
     /// Slots taken from holders that are over.
     pub freed: usize,
+    /// Jobs whose first run has waited for its turn to call RunTask for a minute or longer.
+    pub throttled: usize,
 }
 
 /// Looks at every run whose time has come.
@@ -58,6 +60,7 @@ pub async fn sweep<L: Ledger, E: Ecs, Q: Queue>(
     // The list is a hint: what counts is the run itself.
     runs.retain(|run| run.due.is_some_and(|due| due <= now));
     let turns = visit_each(backend, runs, now, &mut swept, &mut troubles).await;
+    swept.throttled = turns.0.len();
     for job in jobs.iter() {
         if !turns.were_given(&job.name)
             && let Err(error) = start_turns(backend, &job.name, now, &mut swept).await
@@ -71,8 +74,8 @@ pub async fn sweep<L: Ledger, E: Ecs, Q: Queue>(
         }
     }
     if swept != Swept::default() {
-        let Swept { due, reminded, told, stopped, freed } = swept;
-        info!(due, reminded, told, stopped, freed, "swept");
+        let Swept { due, reminded, told, stopped, freed, throttled } = swept;
+        info!(due, reminded, told, stopped, freed, throttled, "swept");
     }
     troubles.none_or_first().map(|()| swept)
 }
@@ -201,6 +204,7 @@ async fn start_turns<L: Ledger, E: Ecs, Q: Queue>(
         if policy::stands_still(&first, &backend.timing, now) {
             backend.remind(&first, SignedDuration::ZERO).await?;
             swept.reminded += 1;
+            swept.throttled += 1;
         }
     }
     Ok(())
