@@ -16,7 +16,7 @@ use super::show::story;
 use super::timeline;
 use super::{Common, Format, LedgerPath, layout};
 use crate::dispatch::Dispatched;
-use crate::ecs::local::Runtime;
+use crate::ecs::local::{Host, Runtime};
 use crate::event::{self, Event, Unreadable};
 use crate::function::NotHandled;
 use crate::identity::RunId;
@@ -55,11 +55,31 @@ pub(super) struct Machine {
     /// Give tasks this variable of your own environment, like AWS_PROFILE. May be repeated.
     #[arg(long = "pass-env", value_name = "NAME")]
     pass_env: Vec<String>,
+    /// Give the container engine this option for each container, like `--network=host` or
+    /// `--volume=/data:/data:ro`. May be repeated.
+    #[arg(
+        long = "engine-option",
+        value_name = "OPTION",
+        allow_hyphen_values = true,
+        value_parser = engine_option
+    )]
+    engine_options: Vec<String>,
     /// Do not print the tasks' output while they run.
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
     pub(super) ledger: LedgerPath,
+}
+
+/// Reads an option for the container engine: what would take a container from our hands is refused.
+fn engine_option(text: &str) -> Result<String, String> {
+    let ours = ["--rm", "--name", "--cidfile", "--restart"];
+    match text.split('=').next() {
+        Some(name) if ours.contains(&name) => {
+            Err(format!("longshore itself names, starts and removes containers: leave {name} out"))
+        }
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// What a file held, as far as it could be read.
@@ -120,7 +140,6 @@ impl Tally {
 
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(address) = arguments.serve.serve {
-        check_engine(arguments.machine.runtime)?;
         let settings = settings(common, &arguments.machine)?;
         return serve::run(common, &arguments.serve, settings, address).await;
     }
@@ -137,7 +156,6 @@ pub(super) async fn take(
     arrivals: Vec<Arrival>,
     on_interrupt: OnInterrupt,
 ) -> Result<Exit, Failure> {
-    check_engine(machine.runtime)?;
     let settings = settings(common, machine)?;
     let shown = settings.ledger.display().to_string();
     let local = Local::open(settings, jobs)?;
@@ -179,26 +197,22 @@ fn failed_to_start(run: &Run) -> bool {
     run.attempts.last().is_some_and(|attempt| attempt.ending == Some(Ending::FailedToStart))
 }
 
-/// Says so where the program that is to run containers is not there: no launch could do better.
-fn check_engine(runtime: Runtime) -> Result<(), Failure> {
-    let Some(engine) = runtime.engine() else { return Ok(()) };
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    if std::env::split_paths(&folders).any(|folder| folder.join(engine).is_file()) {
-        return Ok(());
-    }
-    Err(Failure::environment(format!(
-        "there is no `{engine}` in your PATH: install it, or leave out --runtime to run tasks as \
-         processes"
-    )))
-}
-
+/// What this command line opens, once it is known that tasks can run so.
 fn settings(common: &Common, machine: &Machine) -> Result<Settings, Failure> {
+    if machine.runtime == Runtime::Process && !machine.engine_options.is_empty() {
+        let hint = "--engine-option is for containers: add --runtime docker, podman or finch";
+        return Err(Failure::usage(hint));
+    }
+    machine.runtime.check().map_err(|missing| Failure::environment(missing.to_string()))?;
     let ledger = machine.ledger.ledger.clone();
     Ok(Settings {
         ledger: ledger.unwrap_or_else(|| default_ledger(&common.namespace)),
         namespace: common.namespace.clone(),
-        runtime: machine.runtime,
-        passed_variables: machine.pass_env.clone(),
+        host: Host {
+            runtime: machine.runtime,
+            passed_variables: machine.pass_env.clone(),
+            engine_options: machine.engine_options.clone(),
+        },
         program: std::env::current_exe()
             .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))?,
     })
