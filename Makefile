@@ -2,7 +2,7 @@
 
 MOTO := target/moto/bin/moto_server
 
-.PHONY: local test fuzz durability simulate replay e2e check schema triggers lint-template bench clean
+.PHONY: local test containers fuzz durability simulate replay e2e check schema triggers lint-template bench clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
 local:
@@ -12,6 +12,11 @@ local:
 test: $(MOTO)
 	cargo test --locked --no-default-features
 	cargo test --locked
+
+# Runs tasks as containers of podman, which is installed with apt where it can be; else this says that
+# it is left out.
+containers:
+	tests/containers/run.sh
 
 # Tries more damaged input than an ordinary test does: `make fuzz CASES=100000`.
 CASES = 10000
