@@ -13,10 +13,11 @@ test: $(MOTO)
 	cargo test --locked --no-default-features
 	cargo test --locked
 
-# Runs tasks as containers of podman, which is installed with apt where it can be; else this says that
-# it is left out.
+# Runs tasks as containers of each engine, which is installed with apt where it can be; else this says
+# that it is left out.
+ENGINES = podman docker
 containers:
-	tests/containers/run.sh
+	set -e; for engine in $(ENGINES); do tests/containers/run.sh $$engine; done
 
 # Tries more damaged input than an ordinary test does: `make fuzz CASES=100000`.
 CASES = 10000

@@ -1,5 +1,5 @@
-//! Tasks as containers of a real engine. `make containers` brings podman, the images and what podman
-//! needs to know; without it these tests are listed as ignored, with that reason.
+//! Tasks as containers of a real engine, podman or docker. `make containers` brings it and the images,
+//! and says which it is; without that these tests are listed as ignored, with that reason.
 
 #![expect(clippy::expect_used, reason = "a test may fail by panic")]
 
@@ -35,18 +35,22 @@ impl Engine {
         Self::new(&[&shell, settings].concat())
     }
 
-    /// The program, with podman's own settings.
+    /// The program, with what its calls of the engine need.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.project.command(arguments);
-        with_podman(&mut command);
+        command.env("PASSED", "from the host").env("UNASKED", "from the host");
+        for name in ["CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "DOCKER_HOST"] {
+            if let Ok(value) = std::env::var(name) {
+                command.env(name, value);
+            }
+        }
         command
     }
 
     /// Runs the job once, until it has ended.
     fn start(&self, arguments: &[&str]) -> Running {
-        let mut command = self.command(&["run", "work", "-o", "json", "--runtime", "podman"]);
-        let options = std::env::var("TEST_ENGINE_OPTIONS").expect("call `make containers`");
-        for option in options.split_whitespace() {
+        let mut command = self.command(&["run", "work", "-o", "json", "--runtime", &told("")]);
+        for option in told("_OPTIONS").split_whitespace() {
             command.arg("--engine-option").arg(option);
         }
         command.args(arguments);
@@ -91,23 +95,21 @@ impl Engine {
     }
 }
 
-fn with_podman(command: &mut Command) {
-    for name in ["CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF"] {
-        command.env(name, std::env::var(name).expect("call `make containers`"));
-    }
+/// What `make containers` says of the engine.
+fn told(what: &str) -> String {
+    std::env::var(format!("TEST_ENGINE{what}")).expect("call `make containers`")
 }
 
-fn podman(arguments: &[&str]) -> String {
-    let mut command = Command::new("podman");
-    with_podman(&mut command);
-    let output = command.args(arguments).output().expect("podman");
+/// Runs one of the engine's own commands.
+fn engine(arguments: &[&str]) -> String {
+    let output = Command::new(told("")).args(arguments).output().expect("the engine");
     assert!(output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// The names of all containers of tasks, found by their label.
 fn containers() -> String {
-    podman(&["ps", "--all", "--filter", "label=longshore.task", "--format", "{{.Names}}"])
+    engine(&["ps", "--all", "--filter", "label=longshore.task", "--format", "{{.Names}}"])
 }
 
 #[test]
@@ -153,10 +155,8 @@ fn environment_folder_and_user_are_the_jobs() {
         "task.readonlyRootFilesystem: true",
     ];
     let engine = Engine::script(script, &settings);
-    check_end(&engine.run(&["--pass-env", "CONTAINERS_CONF"]), 0, "Succeeded", Some(0), "");
+    check_end(&engine.run(&["--pass-env", "PASSED"]), 0, "Succeeded", Some(0), "");
     let told = engine.logs();
-    let passed =
-        format!("CONTAINERS_CONF={}", std::env::var("CONTAINERS_CONF").expect("its value"));
     for line in [
         "COLOUR=red; $blue",
         "LINES=a",
@@ -167,11 +167,11 @@ fn environment_folder_and_user_are_the_jobs() {
         "FOLDER=/tmp",
         "USER=1000:2000",
         "READ-ONLY",
-        &passed,
+        "PASSED=from the host",
     ] {
         assert!(told.lines().any(|told| told == line), "{line} in\n{told}");
     }
-    assert!(!told.contains("CONTAINERS_STORAGE_CONF"), "{told}");
+    assert!(!told.contains("UNASKED"), "{told}");
 }
 
 #[test]
@@ -181,13 +181,12 @@ fn cpu_and_memory_are_limited_or_it_is_told_that_they_are_not() {
                   cat cpu.max cpu/cpu.cfs_quota_us; true";
     let engine = Engine::script(script, &["task.cpu: 512", "task.memory: 1024"]);
     check_end(&engine.run(&[]), 0, "Succeeded", Some(0), "");
-    let told = engine.logs();
-    let controllers = podman(&["info", "--format", "{{json .Host.CgroupControllers}}"]);
-    for (controller, limit) in [("\"memory\"", "1073741824\n"), ("\"cpu\"", "50000")] {
-        let is_held = controllers.contains(controller);
-        assert_eq!(told.contains(limit), is_held, "{controllers}{told}");
-        assert_eq!(!told.contains("[longshore: podman cannot limit"), is_held, "{told}");
+    let (log, held) = (engine.logs(), told("_LIMITS"));
+    for (limit, value) in [("memory", "1073741824\n"), ("cpu", "50000")] {
+        assert_eq!(log.contains(value), held.contains(limit), "{held}\n{log}");
     }
+    let are_held = held.contains("memory") && held.contains("cpu");
+    assert_eq!(log.contains("[longshore: "), !are_held, "{log}");
 }
 
 #[test]
@@ -196,7 +195,7 @@ fn too_little_memory_is_named() {
     let engine = Engine::new(&["task.entryPoint: [/bin/sort, /dev/zero]"]);
     let done = engine.run(&["--engine-option=--memory=64m", "--engine-option=--memory-swap=64m"]);
     check_end(&done, 137, "Failed", Some(137), "OutOfMemoryError");
-    assert!(!engine.project.path("oom").exists(), "podman left its note with the person");
+    assert!(!engine.project.path("oom").exists(), "the engine left its note with the person");
 }
 
 #[test]
@@ -248,7 +247,7 @@ fn a_container_is_stopped_by_the_signal_that_its_image_wants() {
 fn a_container_that_somebody_kills_has_failed() {
     let engine = Engine::script(DEAF, &[]);
     let running = engine.start_up();
-    podman(&["kill", "--signal", "KILL", &engine.container()]);
+    self::engine(&["kill", "--signal", "KILL", &engine.container()]);
     check_end(&running.finish(), 137, "Failed", Some(137), "exited with code 137");
     engine.check_gone();
 }
@@ -259,7 +258,7 @@ fn a_container_outlives_the_command_that_started_it() {
     let script = "echo up; until [ -e /tmp/gate ]; do sleep 0.1; done; exit 4";
     let engine = Engine::script(script, &[]);
     assert!(engine.start_up().kill());
-    podman(&["exec", &engine.container(), "/bin/sh", "-c", "echo > /tmp/gate"]);
+    self::engine(&["exec", &engine.container(), "/bin/sh", "-c", "echo > /tmp/gate"]);
     let done = Running::start(engine.command(&["local", "-o", "json"])).finish();
     check_end(&done, 4, "Failed", Some(4), "exited with code 4");
     engine.check_gone();
@@ -288,7 +287,7 @@ fn an_image_that_cannot_be_had_is_named_so() {
         let image = format!("task.image: '{image}'");
         let engine = Engine::new(&[&image, "launches: { max: 1 }"]);
         let done = engine.run(&["--engine-option", option]);
-        check_end(&done, 1, "Failed", None, "CannotPullContainerError: podman: ");
+        check_end(&done, 1, "Failed", None, "CannotPullContainerError: ");
         assert_eq!(done.only_run()["cause"]["kind"], kind, "{done:#?}");
         engine.check_gone();
     }
@@ -307,7 +306,7 @@ fn what_keeps_a_container_from_starting_is_named() {
         (
             "task.entryPoint: [/bin/sh]",
             "--no-such",
-            "CannotCreateContainerError: podman: unknown flag: --no-such",
+            ": unknown flag: --no-such",
             "container-not-started",
         ),
     ] {

@@ -43,7 +43,7 @@ pub(super) fn tell(engine: &str, arguments: &[&str]) -> Result<String, String> {
 /// What counts of what a failed command printed: its last words that are no advice and not ours.
 pub(super) fn complaint(text: &str) -> &str {
     let is_said = |line: &&str| {
-        let besides = ["See '", "Run '", NOTE];
+        let besides = ["Usage:", "See '", "Run '", NOTE];
         !line.is_empty() && !besides.iter().any(|beginning| line.starts_with(beginning))
     };
     let last = text.lines().rev().map(str::trim).find(is_said).unwrap_or_default();
@@ -118,6 +118,10 @@ mod tests {
             (
                 "docker: Error response from daemon: denied\n\nRun 'docker create --help' for more\n",
                 "docker: Error response from daemon: denied",
+            ),
+            (
+                "unknown flag: --x\n\nUsage:  docker create [OPTIONS] IMAGE\n\nRun 'docker create'\n",
+                "unknown flag: --x",
             ),
             ("no\n[longshore: a note]\n", "no"),
             ("\n", ""),
