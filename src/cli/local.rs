@@ -14,23 +14,25 @@ use super::jobs_file;
 use super::output::{self, printable};
 use super::show::story;
 use super::timeline;
-use super::{Common, Format, LedgerPath, layout};
+use super::{Common, Format, layout};
 use crate::dispatch::Dispatched;
-use crate::ecs::local::{Host, Runtime};
+use crate::ecs::local::Runtime;
 use crate::event::{self, Event, Unreadable};
 use crate::function::NotHandled;
 use crate::identity::RunId;
 use crate::jobs::Jobs;
-use crate::local::{Local, Settings, default_ledger};
+use crate::local::Local;
 use crate::record::Recorded;
 use crate::run::{Ending, Run, Verdict};
 
 mod leaving;
+mod machine;
 mod reporter;
 mod serve;
 
 pub(super) use leaving::OnInterrupt;
 use leaving::heed;
+pub(super) use machine::Machine;
 use reporter::Reporter;
 
 /// How often the world is looked at while tasks run.
@@ -44,42 +46,6 @@ pub(super) struct Arguments {
     machine: Machine,
     #[command(flatten)]
     serve: serve::Serving,
-}
-
-/// How tasks run on this machine.
-#[derive(Debug, clap::Args)]
-pub(super) struct Machine {
-    /// What runs the tasks.
-    #[arg(long, value_enum, default_value = "process")]
-    runtime: Runtime,
-    /// Give tasks this variable of your own environment, like AWS_PROFILE. May be repeated.
-    #[arg(long = "pass-env", value_name = "NAME")]
-    pass_env: Vec<String>,
-    /// Give the container engine this option for each container, like `--network=host` or
-    /// `--volume=/data:/data:ro`. May be repeated.
-    #[arg(
-        long = "engine-option",
-        value_name = "OPTION",
-        allow_hyphen_values = true,
-        value_parser = engine_option
-    )]
-    engine_options: Vec<String>,
-    /// Do not print the tasks' output while they run.
-    #[arg(short, long)]
-    quiet: bool,
-    #[command(flatten)]
-    pub(super) ledger: LedgerPath,
-}
-
-/// Reads an option for the container engine: what would take a container from our hands is refused.
-fn engine_option(text: &str) -> Result<String, String> {
-    let ours = ["--rm", "--name", "--cidfile", "--restart"];
-    match text.split('=').next() {
-        Some(name) if ours.contains(&name) => {
-            Err(format!("longshore itself names, starts and removes containers: leave {name} out"))
-        }
-        _ => Ok(text.to_owned()),
-    }
 }
 
 /// What a file held, as far as it could be read.
@@ -140,7 +106,7 @@ impl Tally {
 
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(address) = arguments.serve.serve {
-        let settings = settings(common, &arguments.machine)?;
+        let settings = arguments.machine.settings(common)?;
         return serve::run(common, &arguments.serve, settings, address).await;
     }
     let jobs = jobs_file::load(&common.jobs)?;
@@ -156,7 +122,7 @@ pub(super) async fn take(
     arrivals: Vec<Arrival>,
     on_interrupt: OnInterrupt,
 ) -> Result<Exit, Failure> {
-    let settings = settings(common, machine)?;
+    let settings = machine.settings(common)?;
     let shown = settings.ledger.display().to_string();
     let local = Local::open(settings, jobs)?;
     // From here on an interrupt stops what was started.
@@ -195,27 +161,6 @@ const IMAGE_IGNORED: &str = "note: a process ignores the image: what the command
 
 fn failed_to_start(run: &Run) -> bool {
     run.attempts.last().is_some_and(|attempt| attempt.ending == Some(Ending::FailedToStart))
-}
-
-/// What this command line opens, once it is known that tasks can run so.
-fn settings(common: &Common, machine: &Machine) -> Result<Settings, Failure> {
-    if machine.runtime == Runtime::Process && !machine.engine_options.is_empty() {
-        let hint = "--engine-option is for containers: add --runtime docker, podman or finch";
-        return Err(Failure::usage(hint));
-    }
-    machine.runtime.check().map_err(|missing| Failure::environment(missing.to_string()))?;
-    let ledger = machine.ledger.ledger.clone();
-    Ok(Settings {
-        ledger: ledger.unwrap_or_else(|| default_ledger(&common.namespace)),
-        namespace: common.namespace.clone(),
-        host: Host {
-            runtime: machine.runtime,
-            passed_variables: machine.pass_env.clone(),
-            engine_options: machine.engine_options.clone(),
-        },
-        program: std::env::current_exe()
-            .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))?,
-    })
 }
 
 /// Reads every file before anything starts; a file that holds nothing readable is an error.

@@ -24,13 +24,14 @@ fail() {
 install() {
     [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null || leave_out "install $* first"
     { apt-get -qq update && apt-get -qq install -y --no-install-recommends "$@"; } \
-        >"$home/apt.log" 2>&1 || leave_out "apt-get cannot install $*: see $home/apt.log"
+        >"$home/apt.log" 2>&1 || leave_out "apt-get cannot install $*: $(tail -n 1 "$home/apt.log")"
 }
 
 # An image's files: one program under every name that a test calls.
 make_images() {
     rm -rf "$home/image"
     mkdir -p "$home/image/files/bin" "$home/image/files/tmp"
+    mkdir -m 1777 "$home/image/files/open"
     cp "$(command -v busybox)" "$home/image/files/bin/busybox"
     cp tests/containers/Containerfile "$home/image/Dockerfile"
     for name in sh echo sleep cat env id kill sort; do

@@ -146,13 +146,11 @@ fn entry_point_and_command_are_as_in_ecs() {
 #[test]
 #[ignore = "needs a container engine: make containers"]
 fn environment_folder_and_user_are_the_jobs() {
-    let script =
-        "env; echo FOLDER=$PWD; echo USER=$(id -u):$(id -g); echo > /tmp/x || echo READ-ONLY";
+    let script = "env; echo FOLDER=$PWD; echo USER=$(id -u):$(id -g)";
     let settings = [
         "task.environment: { COLOUR: \"red; $blue\", LINES: \"a\\nb\" }",
         "task.workingDirectory: /tmp",
         "task.user: '1000:2000'",
-        "task.readonlyRootFilesystem: true",
     ];
     let engine = Engine::script(script, &settings);
     check_end(&engine.run(&["--pass-env", "PASSED"]), 0, "Succeeded", Some(0), "");
@@ -166,12 +164,23 @@ fn environment_folder_and_user_are_the_jobs() {
         "LONGSHORE_ATTEMPT=1",
         "FOLDER=/tmp",
         "USER=1000:2000",
-        "READ-ONLY",
         "PASSED=from the host",
     ] {
         assert!(told.lines().any(|told| told == line), "{line} in\n{told}");
     }
     assert!(!told.contains("UNASKED"), "{told}");
+}
+
+#[test]
+#[ignore = "needs a container engine: make containers"]
+fn a_readonly_root_filesystem_is_one() {
+    for (is_readonly, printed) in [("true", "refused\n"), ("false", "written\n")] {
+        let setting = format!("task.readonlyRootFilesystem: {is_readonly}");
+        let script = "if (echo > /open/file) 2>/dev/null; then echo written; else echo refused; fi";
+        let engine = Engine::script(script, &[&setting]);
+        check_end(&engine.run(&[]), 0, "Succeeded", Some(0), "");
+        assert_eq!(engine.logs(), printed);
+    }
 }
 
 #[test]
@@ -273,7 +282,10 @@ fn a_container_without_its_supervisor_is_found_and_taken_away() {
     assert!(running.kill());
     assert_eq!(engine.project.kill("supervise-task"), 1);
     assert!(containers().contains(&name), "it went with its supervisor");
+    let asked = Instant::now();
     assert_eq!(engine.told()["verdict"], "Lost");
+    // It heeds no SIGTERM: an engine that was left to its own ways would wait for it.
+    assert!(asked.elapsed() < Duration::from_secs(10), "it was given time to end");
     engine.check_gone();
 }
 
