@@ -2,8 +2,8 @@
 
 MOTO := target/moto/bin/moto_server
 
-.PHONY: local test fuzz durability simulate replay e2e check deny licences release schema triggers
-.PHONY: lint-template bench clean
+.PHONY: local test containers fuzz durability simulate replay e2e check deny licences release schema
+.PHONY: triggers lint-template bench clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
 local:
@@ -13,6 +13,12 @@ local:
 test: $(MOTO)
 	cargo test --locked --no-default-features
 	cargo test --locked
+
+# Runs tasks as containers of each engine, which is installed with apt where it can be; else this says
+# that it is left out.
+ENGINES = podman docker
+containers:
+	set -e; for engine in $(ENGINES); do tests/containers/run.sh $$engine; done
 
 # Tries more damaged input than an ordinary test does: `make fuzz CASES=100000`.
 CASES = 10000

@@ -18,6 +18,7 @@ mod doctor;
 mod durability;
 #[cfg(feature = "aws")]
 mod dynamodb;
+mod engine;
 #[cfg(feature = "aws")]
 mod fargate;
 #[cfg(feature = "aws")]
