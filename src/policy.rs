@@ -260,11 +260,13 @@ pub fn ends_its_turn(run: &Run) -> bool {
     jitter(run) < 0.5
 }
 
-/// When to look again after ECS refused the present launch.
-pub fn after_refusal(run: &Run, now: Timestamp) -> Timestamp {
+/// When to look again after ECS refused the present launch. `taken_over`: whoever held it before may
+/// have called RunTask late, and the call be on its way, so it is given the same time once more.
+pub fn after_refusal(run: &Run, taken_over: bool, now: Timestamp) -> Timestamp {
+    let wait = if taken_over { REFUSAL_WAIT * 2 } else { REFUSAL_WAIT };
     let count = run.attempts.last().map_or(0, |attempt| attempt.launches.len());
     let n = u32::try_from(count).unwrap_or(u32::MAX);
-    now + run.policy.launches.backoff.wait(n, jitter(run)).max(REFUSAL_WAIT)
+    now + run.policy.launches.backoff.wait(n, jitter(run)).max(wait)
 }
 
 /// What follows the end of the present attempt.

@@ -185,6 +185,11 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
         Admission::Granted(run) => *run,
         Admission::Denied(run) => return Ok(*run),
     };
+    if is_late(&run, invocation) {
+        // Somebody else has it by now, or will: they shall not meet a call that they do not expect.
+        warn!(run = %run.id, job = %run.job, attempt = run.attempt(), "held up beyond its lease");
+        return Ok(run);
+    }
     let Some(request) = run.request() else { return Ok(run) };
     let token = run.client_token(&backend.namespace);
     let mut answer = backend.ecs.run_task(request, &token).await;
@@ -203,7 +208,7 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
         }
         Err(RunTaskError::Refused(reason)) => {
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), reason, "launch refused");
-            refuse(backend, run, &reason, (invocation.clock)()).await
+            refuse(backend, run, &reason, call, (invocation.clock)()).await
         }
         // Nobody else ever held this token, so nothing can have been started with it.
         Err(RunTaskError::Throttled(answer)) if call != Call::Again => {
@@ -211,11 +216,11 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
         }
         Err(RunTaskError::Unsent(reason)) if call != Call::Again => {
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), reason, "launch unsent");
-            refuse(backend, run, &reason, (invocation.clock)()).await
+            refuse(backend, run, &reason, call, (invocation.clock)()).await
         }
         Err(RunTaskError::Invalid(reason)) if call == Call::Again => {
             // The first call may have been valid, and have started a task.
-            refuse(backend, run, &reason, (invocation.clock)()).await
+            refuse(backend, run, &reason, call, (invocation.clock)()).await
         }
         Err(RunTaskError::Invalid(reason)) => {
             warn!(run = %run.id, job = %run.job, attempt = run.attempt(), reason, "launch invalid");
@@ -234,6 +239,11 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
             Ok(run)
         }
     }
+}
+
+/// Whether the launch is not ours any more: taking the slot took longer than the lease.
+fn is_late(run: &Run, invocation: Invocation<'_>) -> bool {
+    matches!(run.state, State::Launching { lease } if lease <= (invocation.clock)())
 }
 
 /// Keeps the task that ECS has for the present launch.
@@ -298,9 +308,10 @@ async fn refuse<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     run: Run,
     reason: &str,
+    call: Call,
     now: Timestamp,
 ) -> Result<Run, PortError> {
-    let until = policy::after_refusal(&run, now);
+    let until = policy::after_refusal(&run, call == Call::Again, now);
     let launch = run.launch().map(|launch| launch.number);
     let owner = run.owner.clone();
     let updated = ledger::update_held(&backend.ledger, run, |stored| {

@@ -397,8 +397,10 @@ fn after_a_refusal_at_least_two_minutes_go_by() {
     for (delay, shortest, longest) in [(1, 120, 120), (120, 120, 120), (200, 150, 200)] {
         let mut run = waiting(1, Wait::Launch);
         run.policy.launches.backoff = Backoff { delay: secs(delay), factor: 2.0, max: secs(999) };
-        let time = after_refusal(&run, at(0));
+        let time = after_refusal(&run, false, at(0));
         assert!(at(shortest) <= time && time <= at(longest), "{delay}: {time}");
+        // Whoever held it before may be calling yet.
+        assert_eq!(after_refusal(&run, true, at(0)), time.max(at(240)), "{delay}");
     }
 }
 
@@ -479,7 +481,7 @@ fn driven(run: &Run, answer: usize, now: Timestamp) -> Run {
             let fact = Fact::Launched { task: task(&after, 0) };
             after = heard(&after, after.attempt(), &fact, now);
         }
-        1 => after.refused("no capacity", after_refusal(&after, now)),
+        1 => after.refused("no capacity", after_refusal(&after, false, now)),
         2 => after.wait_for_slot(now, now + Timing::AWS.remind_again),
         // The answer is lost.
         _ => {}

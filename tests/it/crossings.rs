@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -361,6 +362,22 @@ fn a_dispatcher_that_stalls_before_its_slot_starts_no_second_task() {
 }
 
 #[test]
+fn whoever_was_held_up_beyond_its_lease_does_not_call() {
+    let world = World::new(WAIT_FOR_ONE, Timing::AWS);
+    let late = Arc::new(AtomicBool::new(false));
+    let held_up = Arc::clone(&late);
+    let hook = world.backend.ledger.before_acquire.hook.clone();
+    world.set(&hook, move |_| held_up.store(true, Ordering::Relaxed));
+    let clock = || world.at(if late.load(Ordering::Relaxed) { 91 } else { 0 });
+    let invocation = Invocation { now: world.at(0), nonce: "late", clock: &clock };
+    now(dispatch(&world.backend, &world.jobs, &event("1"), invocation)).unwrap();
+    assert!(matches!(world.run("1").state, State::Launching { .. }));
+    assert_eq!(world.tasks(), 0);
+    world.arrive("1", 100).unwrap();
+    assert_eq!((world.run("1").state, world.tasks()), (State::Started, 1));
+}
+
+#[test]
 fn a_task_that_starts_after_its_run_was_cancelled_is_stopped() {
     let world = World::new("", Timing::AWS);
     world.set(&world.backend.ecs.before_run_task, |world| {
@@ -371,8 +388,8 @@ fn a_task_that_starts_after_its_run_was_cancelled_is_stopped() {
         assert!(asked.unwrap().is_some());
         *world.backend.ecs.answer.lock().unwrap() = Answer::Invalid;
         world.arrive("1", 91).unwrap();
-        world.arrive("1", 220).unwrap();
-        world.deliver(221);
+        world.arrive("1", 340).unwrap();
+        world.deliver(341);
         assert_eq!(world.run("1").verdict(), Some(Verdict::Cancelled));
     });
     world.arrive("1", 0).unwrap();
@@ -388,7 +405,7 @@ fn a_refusal_of_the_second_call_is_not_believed_when_the_first_started_a_task() 
     world.arrive("1", 91).unwrap();
     world.deliver(92);
     assert_eq!(world.run("1").verdict(), None);
-    world.arrive("1", 220).unwrap();
+    world.arrive("1", 340).unwrap();
     assert_eq!((world.run("1").state, world.tasks()), (State::Started, 1));
 }
 
