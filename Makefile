@@ -2,7 +2,7 @@
 
 MOTO := target/moto/bin/moto_server
 
-.PHONY: local test fuzz durability simulate replay e2e check schema triggers lint-template bench clean
+.PHONY: local test fuzz durability simulate replay e2e check schema reference triggers lint-template bench clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
 local:
@@ -74,6 +74,11 @@ check:
 schema:
 	cargo run --locked --quiet --no-default-features -- schema > jobs.schema.json.new
 	mv jobs.schema.json.new jobs.schema.json
+
+# Writes docs/reference.md anew, from the same types.
+reference:
+	cargo run --locked --quiet --no-default-features -- schema --markdown > docs/reference.md.new
+	mv docs/reference.md.new docs/reference.md
 
 # Writes triggers.yaml anew from jobs.yaml.
 triggers:

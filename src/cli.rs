@@ -30,6 +30,7 @@ mod replay;
 mod rerun;
 mod run;
 mod runs;
+mod schema;
 mod show;
 mod stop;
 mod timeline;
@@ -127,9 +128,9 @@ enum Verb {
     /// Write triggers.yaml: the schedules, rules and permissions that jobs.yaml needs on AWS.
     #[command(after_help = "Example:\n  longshore render --check")]
     Render(render::Arguments),
-    /// Print the JSON Schema of jobs.yaml, for editors.
+    /// Print the JSON Schema of jobs.yaml, for editors; or its reference, for people.
     #[command(after_help = "Example:\n  longshore schema > jobs.schema.json")]
-    Schema,
+    Schema(schema::Arguments),
     /// Print the completions of a shell.
     #[command(
         after_help = "Example:\n  longshore completions bash > ~/.bash_completion.d/longshore"
@@ -197,7 +198,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Doctor(arguments) => block_on(doctor::run(&cli.common, arguments)),
         Verb::Render(arguments) => render::run(&cli.common, arguments),
         Verb::Man(arguments) => man::run(&cli.common, arguments, Cli::command()),
-        Verb::Schema => output::print_json(&crate::jobs::schema()),
+        Verb::Schema(arguments) => schema::run(arguments),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "longshore", &mut script);

@@ -1,13 +1,11 @@
-//! Keeps the documents true: what the README says is printed is printed, every key of jobs.yaml is
-//! in its reference, every link leads somewhere.
+//! Keeps the documents true: what the README says is printed is printed, the reference is what the
+//! types say, every link leads somewhere.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-
-use longshore::jobs::{Launches, Retry};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -128,51 +126,9 @@ fn every_command_in_the_readme_s_table_works() {
 }
 
 #[test]
-fn every_key_of_jobs_yaml_is_in_its_reference() {
-    fn keys(value: &serde_json::Value, found: &mut Vec<String>) {
-        if let Some(object) = value.as_object() {
-            if let Some(properties) = object.get("properties").and_then(|p| p.as_object()) {
-                found.extend(properties.keys().cloned());
-            }
-            object.values().for_each(|value| keys(value, found));
-        } else if let Some(list) = value.as_array() {
-            list.iter().for_each(|value| keys(value, found));
-        }
-    }
-    let reference = read("docs/jobs.md");
-    let mut found = Vec::new();
-    keys(&longshore::jobs::schema(), &mut found);
-    assert!(found.len() > 50, "{}", found.len());
-    for key in found {
-        let named = reference.contains(&format!("`{key}`"))
-            || reference.contains(&format!(".{key}`"))
-            || reference.contains(&format!("`{key}: "))
-            || reference.contains(&format!("{{ {key}: "));
-        assert!(named, "docs/jobs.md does not explain `{key}`");
-    }
-}
-
-#[test]
-fn the_reference_has_the_defaults_that_the_program_has() {
-    let reference = read("docs/jobs.md");
-    let stated = |key: &str| {
-        let row = reference.lines().find(|line| line.starts_with(&format!("| `{key}` |")));
-        row.and_then(|row| row.trim_end_matches(" |").rsplit("| ").next()).unwrap_or_default()
-    };
-    let (retry, launches) = (Retry::default(), Launches::default());
-    for (key, default) in [
-        ("retry.attempts", retry.attempts.to_string()),
-        ("retry.backoff.delay", retry.backoff.delay.to_string()),
-        ("retry.backoff.factor", retry.backoff.factor.to_string()),
-        ("retry.backoff.max", retry.backoff.max.to_string()),
-        ("launches.max", launches.max.to_string()),
-        ("launches.within", launches.within.to_string()),
-        ("launches.backoff.delay", launches.backoff.delay.to_string()),
-        ("launches.backoff.factor", launches.backoff.factor.to_string()),
-        ("launches.backoff.max", launches.backoff.max.to_string()),
-    ] {
-        assert_eq!(stated(key), default, "{key}");
-    }
+fn the_reference_is_what_the_types_say() {
+    let written = longshore::jobs::reference::markdown(&longshore::jobs::schema());
+    assert!(read("docs/reference.md") == written, "renew it: make reference");
 }
 
 #[test]
