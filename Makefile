@@ -2,7 +2,7 @@
 
 MOTO := target/moto/bin/moto_server
 
-.PHONY: local test fuzz durability simulate replay e2e check schema reference triggers lint-template bench clean
+.PHONY: local test fuzz durability simulate replay e2e check schema reference pictures triggers lint-template bench clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
 local:
@@ -79,6 +79,10 @@ schema:
 reference:
 	cargo run --locked --quiet --no-default-features -- schema --markdown > docs/reference.md.new
 	mv docs/reference.md.new docs/reference.md
+
+# Draws docs/pictures anew, from what they are pictures of.
+pictures:
+	WRITE_PICTURES=1 cargo test --locked --quiet --no-default-features --test it pictures
 
 # Writes triggers.yaml anew from jobs.yaml.
 triggers:

@@ -144,6 +144,14 @@ enum Verb {
     Man(man::Arguments),
 }
 
+/// Whether a command line is one of longshore's, without running it: what documents show is held
+/// against this.
+pub fn understands(
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<(), clap::Error> {
+    Cli::try_parse_from(arguments).map(drop)
+}
+
 /// Runs the command line and returns the process's exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();

@@ -20,6 +20,7 @@ mod roles;
 mod watching;
 
 use account::{Account, Files, KEY, TOPIC};
+pub(crate) use document::read;
 
 /// What the templates come to: as they are by default, and with a key and a topic.
 struct Deployed {
