@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::error::ErrorKind;
 
@@ -90,6 +91,27 @@ fn every_command_of_longshore_is_one_that_it_has() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count > 60, "{count}");
+}
+
+#[test]
+fn every_example_of_the_help_is_one_that_it_has() {
+    let help = |arguments: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_longshore"));
+        String::from_utf8(program.args(arguments).output().unwrap().stdout).unwrap()
+    };
+    let all = help(&["--help"]);
+    let verbs = all.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
+    let verbs = verbs.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let mut count = 0;
+    for verb in verbs.filter(|verb| !verb.is_empty() && *verb != "help") {
+        let text = help(&[verb, "--help"]);
+        for example in text.lines().filter_map(|line| longshore_in(line.trim_start())) {
+            count += 1;
+            let shown = example.join(" ");
+            assert!(longshore::cli::understands(example).is_ok(), "{verb}: {shown}");
+        }
+    }
+    assert!(count > 12, "{count}");
 }
 
 #[test]
