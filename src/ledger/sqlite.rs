@@ -179,7 +179,12 @@ fn holders_of(sqlite: &Connection, job: &str) -> rusqlite::Result<Vec<String>> {
 }
 
 fn to_query(filter: &Filter) -> (String, Vec<Sql>) {
-    let mut sql = "SELECT body FROM runs WHERE 1".to_owned();
+    // Whoever stands in a line is open: few runs are, whatever a job has behind it.
+    let mut sql = match filter.line {
+        Some(_) => "SELECT body FROM runs INDEXED BY runs_due WHERE due IS NOT NULL",
+        None => "SELECT body FROM runs WHERE 1",
+    }
+    .to_owned();
     let mut values: Vec<Sql> = Vec::new();
     if let Some(job) = &filter.job {
         sql.push_str(" AND job = ?");
