@@ -13,11 +13,11 @@ use clap::error::ErrorKind;
 
 mod commands;
 mod page;
-mod session;
+mod reader;
 
 use commands::{Kind, kind, longshore_in};
 use page::{Block, blocks, inline};
-use session::Session;
+use reader::Reader;
 
 /// Commands of other programs, by their beginning, each with the reason why it is not run.
 pub(crate) const OF_OTHERS: &[(&str, &str)] = &[
@@ -58,12 +58,12 @@ fn what_can_run_on_any_machine_runs_and_prints_what_is_shown() {
     let mut count = 0;
     for page in pages() {
         let text = read(&page);
-        let mut session = Session::new(&page);
+        let mut reader = Reader::new(&page);
         for block in blocks(&text) {
             match block.language {
-                "sh" => count += session.run(&block),
-                "text" => session.has_printed(&block),
-                _ => session.note(&block),
+                "sh" => count += reader.run(&block),
+                "text" => reader.has_printed(&block),
+                _ => reader.note(&block),
             }
         }
     }

@@ -7,6 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use longshore::jobs::problem::{Problem, Severity};
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -76,17 +78,34 @@ fn the_first_command_prints_what_the_readme_shows() {
     assert!(stdout.ends_with(shown[1]), "{stdout}");
 }
 
+/// A whole jobs.yaml around what a page shows of one.
+fn whole(part: &str) -> String {
+    let job = "jobs:\n  report:\n";
+    let indented: String = part.lines().map(|line| format!("    {line}\n")).collect();
+    match part.split(':').next().unwrap() {
+        "defaults" | "jobs" => part.to_owned(),
+        "prices" => format!("{part}{job}    task: {{ image: report }}\n"),
+        "task" => format!("{job}{indented}"),
+        _ => format!("{job}    task: {{ image: report }}\n{indented}"),
+    }
+}
+
 #[test]
 fn every_example_of_jobs_yaml_passes_its_check() {
-    for file in ["README.md"] {
-        let text = read(file);
-        let examples = blocks(&text, "yaml");
-        assert!(!examples.is_empty());
-        for example in examples {
+    let mut count = 0;
+    for page in ["README.md", "docs/jobs.md", "docs/retries-and-limits.md"] {
+        let text = read(page);
+        for example in blocks(&text, "yaml").into_iter().map(whole) {
+            count += 1;
             let reading = longshore::jobs::read(example.as_bytes(), jiff::Timestamp::now());
-            assert_eq!(reading.problems, [], "{example}");
+            let errors = reading.problems.iter().filter(|told| told.severity == Severity::Error);
+            assert_eq!(errors.collect::<Vec<_>>(), Vec::<&Problem>::new(), "{page}: {example}");
+            if page == "README.md" {
+                assert_eq!(reading.problems, [], "{example}");
+            }
         }
     }
+    assert_eq!(count, 6);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::program::Project;
 /// What a reader has beside the project, under the name that the pages use.
 const BESIDE: [(&str, &str); 1] = [("tests/evidence/nothing-wrong.json", "evidence.json")];
 
-pub(super) struct Session {
+pub(super) struct Reader {
     page: String,
     project: Project,
     variables: Vec<(String, String)>,
@@ -23,7 +23,7 @@ pub(super) struct Session {
     printed: Option<(Vec<String>, Vec<String>)>,
 }
 
-impl Session {
+impl Reader {
     pub(super) fn new(page: &Path) -> Self {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         let project = Project::sample();
