@@ -108,6 +108,12 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Those of a job's line that have stood in it longest.
+    pub fn first_of(line: Line, job: &JobName, limit: usize) -> Self {
+        let (job, line) = (Some(job.clone()), Some(line));
+        Self { job, line, oldest_first: true, limit, ..Self::default() }
+    }
+
     /// Whether the run meets every condition.
     pub fn admits(&self, run: &Run) -> bool {
         let since = self.since.map(Timestamp::as_microsecond);

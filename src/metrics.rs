@@ -96,6 +96,7 @@ impl Measure {
                     ("RunsTold", swept.told),
                     ("TasksStopped", swept.stopped),
                     ("SlotsFreed", swept.freed),
+                    ("JobsThrottled", swept.throttled),
                 ] {
                     line.metric(name, "Count", i64::try_from(count).unwrap_or(i64::MAX));
                 }

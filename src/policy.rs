@@ -212,10 +212,24 @@ pub fn launches_spent(run: &Run, now: Timestamp) -> Option<String> {
     })
 }
 
-/// When sweep should look at a run that stands in a line. Those before it remind of it; this is for
-/// a line that was forgotten because its job is gone.
+/// When sweep should look at a run that stands in a line. Those before it remind of it, and sweep
+/// looks after every job's line; this is for one that was forgotten because its job is gone.
 pub fn line_alarm(timing: &Timing, now: Timestamp) -> Timestamp {
     now + timing.watch_every * 4
+}
+
+/// Whether the first of a line has waited for so long that there is hardly a turn in it.
+pub fn stands_still(first: &Run, timing: &Timing, now: Timestamp) -> bool {
+    match first.state {
+        State::Waiting { until, wait: Wait::Turn } => {
+            now.duration_since(until) >= timing.remind_again
+        }
+        State::Waiting { .. }
+        | State::Launching { .. }
+        | State::Started
+        | State::Running { .. }
+        | State::Ended { .. } => false,
+    }
 }
 
 /// How long one of many waits that were throttled together before it tries once more.

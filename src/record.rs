@@ -233,14 +233,7 @@ pub(crate) async fn wake_waiters<L: Ledger, E: Ecs, Q: Queue>(
     if slots == 0 {
         return Ok(());
     }
-    let filter = Filter {
-        job: Some(job.clone()),
-        line: Some(Line::Slot),
-        oldest_first: true,
-        limit: slots,
-        ..Filter::default()
-    };
-    for waiter in backend.ledger.list(&filter).await? {
+    for waiter in backend.ledger.list(&Filter::first_of(Line::Slot, job, slots)).await? {
         backend.remind(&waiter, SignedDuration::ZERO).await?;
     }
     Ok(())

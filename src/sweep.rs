@@ -44,6 +44,8 @@ pub struct Swept {
     pub stopped: usize,
     /// Slots taken from holders that are over.
     pub freed: usize,
+    /// Jobs whose first run has waited for its turn to call RunTask for a minute or longer.
+    pub throttled: usize,
 }
 
 /// Looks at every run whose time has come.
@@ -57,8 +59,14 @@ pub async fn sweep<L: Ledger, E: Ecs, Q: Queue>(
     let mut runs = load_due(&backend.ledger, &due, &mut troubles).await?;
     // The list is a hint: what counts is the run itself.
     runs.retain(|run| run.due.is_some_and(|due| due <= now));
-    visit_each(backend, runs, now, &mut swept, &mut troubles).await;
+    let turns = visit_each(backend, runs, now, &mut swept, &mut troubles).await;
+    swept.throttled = turns.0.len();
     for job in jobs.iter() {
+        if !turns.were_given(&job.name)
+            && let Err(error) = start_turns(backend, &job.name, now, &mut swept).await
+        {
+            troubles.note(error);
+        }
         if let Some(concurrency) = job.policy.concurrency
             && let Err(error) = free_slots(backend, &job.name, concurrency, &mut swept).await
         {
@@ -66,8 +74,8 @@ pub async fn sweep<L: Ledger, E: Ecs, Q: Queue>(
         }
     }
     if swept != Swept::default() {
-        let Swept { due, reminded, told, stopped, freed } = swept;
-        info!(due, reminded, told, stopped, freed, "swept");
+        let Swept { due, reminded, told, stopped, freed, throttled } = swept;
+        info!(due, reminded, told, stopped, freed, throttled, "swept");
     }
     troubles.none_or_first().map(|()| swept)
 }
@@ -109,7 +117,7 @@ async fn visit_each<L: Ledger, E: Ecs, Q: Queue>(
     now: Timestamp,
     swept: &mut Swept,
     troubles: &mut Troubles,
-) {
+) -> Turns {
     swept.due += runs.len();
     let mut turns = Turns::default();
     let mut tasks: BTreeMap<String, Vec<Run>> = BTreeMap::new();
@@ -129,6 +137,7 @@ async fn visit_each<L: Ledger, E: Ecs, Q: Queue>(
             watch(backend, &cluster, runs, now, swept, troubles).await;
         }
     }
+    turns
 }
 
 /// The turns that one sweep gave to each job's line.
@@ -141,6 +150,10 @@ impl Turns {
         let given = self.0.entry(job.clone()).or_default();
         *given += 1;
         *given <= TURNS_MAX
+    }
+
+    fn were_given(&self, job: &JobName) -> bool {
+        self.0.contains_key(job)
     }
 }
 
@@ -179,6 +192,24 @@ async fn move_alarm<L: Ledger, E: Ecs, Q: Queue>(
     Ok(())
 }
 
+/// Gives a job's line a turn if it stands still: whoever had the last one may have died, or have
+/// found nobody while another was joining.
+async fn start_turns<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    job: &JobName,
+    now: Timestamp,
+    swept: &mut Swept,
+) -> Result<(), PortError> {
+    for first in backend.ledger.list(&Filter::first_of(Line::Turn, job, 1)).await? {
+        if policy::stands_still(&first, &backend.timing, now) {
+            backend.remind(&first, SignedDuration::ZERO).await?;
+            swept.reminded += 1;
+            swept.throttled += 1;
+        }
+    }
+    Ok(())
+}
+
 /// Takes slots of a job from attempts that are over, where somebody waits for one, and reminds as
 /// many as may have one: whoever gave a slot back may not have seen them yet.
 async fn free_slots<L: Ledger, E: Ecs, Q: Queue>(
@@ -187,9 +218,7 @@ async fn free_slots<L: Ledger, E: Ecs, Q: Queue>(
     concurrency: Concurrency,
     swept: &mut Swept,
 ) -> Result<(), PortError> {
-    let waiting =
-        Filter { job: Some(job.clone()), line: Some(Line::Slot), limit: 1, ..Filter::default() };
-    if backend.ledger.list(&waiting).await?.is_empty() {
+    if backend.ledger.list(&Filter::first_of(Line::Slot, job, 1)).await?.is_empty() {
         return Ok(());
     }
     let holders = backend.ledger.holders(job).await?;

@@ -90,7 +90,8 @@ impl LogStream {
             "startFromHead": true,
         });
         if let Some(since) = self.since {
-            question["startTime"] = since.as_millisecond().into();
+            // It knows no time before 1970.
+            question["startTime"] = since.as_millisecond().max(0).into();
         }
         if let Some(token) = &self.token {
             question["nextToken"] = token.as_str().into();
@@ -111,6 +112,20 @@ fn to_error(failure: &Failure) -> LogError {
         FailureKind::Unanswered | FailureKind::Unavailable => LogError::Unavailable(text),
         FailureKind::Unsent | FailureKind::Denied | FailureKind::Rejected => {
             LogError::Refused(text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_before_1970_is_asked_for_as_1970() {
+        for (since, start) in [(-5, 0), (1_700_000_000_000, 1_700_000_000_000_i64)] {
+            let since = Timestamp::from_millisecond(since).ok();
+            let stream = LogStream::new("g".to_owned(), "s".to_owned(), "r".to_owned(), since);
+            assert_eq!(stream.question()["startTime"], start);
         }
     }
 }

@@ -147,6 +147,7 @@ const FAMILIES: &[(&[&str], Kind)] = &[
     (&["resource:port"], Kind::InstanceFull),
     (&["throttling"], Kind::Throttled),
     (&["rate exceeded"], Kind::Throttled),
+    (&["request limit exceeded"], Kind::Throttled),
     // Our own words, where ECS has none.
     (&["longshore: did not start in time"], Kind::StartTimeout),
     (&["stopped because it took longer than"], Kind::StartTimeout),

@@ -164,6 +164,12 @@ impl Records {
 
     /// The run whose id begins so.
     pub(super) async fn find(&self, prefix: &str) -> Result<Run, Failure> {
+        // An unset variable of somebody's script shall not mean the only run there is.
+        if prefix.is_empty() {
+            return Err(Failure::usage(
+                "no run is named: write its id, or enough of its beginning",
+            ));
+        }
         let filter = Filter { id_prefix: Some(prefix.to_owned()), limit: 6, ..Filter::default() };
         let mut runs = self.list(&filter).await?;
         if let Some(exact) = runs.iter().position(|run| run.id.as_str() == prefix) {

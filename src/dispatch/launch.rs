@@ -188,13 +188,13 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
     let Some(request) = run.request() else { return Ok(run) };
     let token = run.client_token(&backend.namespace);
     let mut answer = backend.ecs.run_task(request, &token).await;
-    if matches!(answer, Err(RunTaskError::Throttled(_))) && call == Call::First {
-        let at = (invocation.clock)();
-        // The first to be throttled is not behind anybody yet: it asks once more.
-        if !backend.brake.holds(&run.job, at) {
-            backend.brake.pull(&run.job, at);
-            answer = backend.ecs.run_task(request, &token).await;
-        }
+    // The first to be throttled is not behind anybody yet: it asks once more. Only if that is of no
+    // use the brake is pulled, so that whom it holds back always stands behind somebody.
+    if matches!(answer, Err(RunTaskError::Throttled(_)))
+        && call == Call::First
+        && !backend.brake.holds(&run.job, (invocation.clock)())
+    {
+        answer = backend.ecs.run_task(request, &token).await;
     }
     match answer {
         Ok(task) => adopt(backend, run, &task, invocation.now).await,

@@ -112,13 +112,7 @@ async fn oldest_others<L: Ledger, E, Q>(
     backend: &Backend<L, E, Q>,
     run: &Run,
 ) -> Result<Vec<Run>, PortError> {
-    let filter = Filter {
-        job: Some(run.job.clone()),
-        line: Some(Line::Turn),
-        oldest_first: true,
-        limit: OLDEST,
-        ..Filter::default()
-    };
+    let filter = Filter::first_of(Line::Turn, &run.job, OLDEST);
     let mut oldest = backend.ledger.list(&filter).await?;
     oldest.retain(|waiting| waiting.id != run.id);
     Ok(oldest)

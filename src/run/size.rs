@@ -94,4 +94,18 @@ mod tests {
         assert_eq!(size.and_then(|size| size.windows), Some("Windows_Server_2022_Core".to_owned()));
         assert_eq!(state(json!({ "cpu": "many" })).ok().and_then(|state| Size::of(&state)), None);
     }
+
+    #[test]
+    fn a_state_is_read_whatever_it_says_of_the_size() {
+        for odd in [
+            json!({ "attributes": null }),
+            json!({ "attributes": [{ "name": "ecs.cpu-architecture", "value": null }] }),
+            json!({ "ephemeralStorage": { "sizeInGiB": 20.5 } }),
+            json!({ "ephemeralStorage": { "sizeInGiB": null } }),
+            json!({ "platformFamily": 7 }),
+        ] {
+            let state = serde_json::from_value::<TaskState>(odd.clone());
+            assert_eq!(state.as_ref().ok(), Some(&TaskState::default()), "{odd}: {state:?}");
+        }
+    }
 }

@@ -142,15 +142,15 @@ async fn a_limit_costs_a_write_for_the_slot_and_one_to_give_it_back() {
 #[tokio::test]
 async fn a_sweep_reads_what_is_due_at_once() {
     let account = Account::new(jobs_with("    concurrency: { limit: 50 }\n")).await;
-    // A query for each shard, and one for whoever waits for the job's slots.
-    assert_eq!(account.sweep(0).await, ["Query"; 17]);
+    // A query for each shard, and one for each of the job's lines.
+    assert_eq!(account.sweep(0).await, ["Query"; 18]);
     for key in 0..12 {
         account.dispatch(&event(&key.to_string()), 0).await;
     }
     let calls = account.sweep(3600).await;
     let count = |name: &str| calls.iter().filter(|call| *call == name).count();
-    assert_eq!((count("Query"), count("BatchGetItem")), (17, 1));
-    assert_eq!(account.sweep(3601).await, ["Query"; 17]);
+    assert_eq!((count("Query"), count("BatchGetItem")), (18, 1));
+    assert_eq!(account.sweep(3601).await, ["Query"; 18]);
 }
 
 #[tokio::test]

@@ -444,6 +444,34 @@ fn the_first_to_be_throttled_asks_once_more() {
 }
 
 #[test]
+fn nobody_stands_behind_a_run_that_was_launched() {
+    let world = World::new("", Timing::AWS);
+    *world.backend.ecs.throttles.lock().unwrap() = 1;
+    for key in ["1", "2"] {
+        world.arrive(key, 0).unwrap();
+        assert_eq!(world.run(key).state, State::Started, "{key}");
+    }
+}
+
+#[test]
+fn a_line_whose_turns_have_ended_is_given_one_within_two_minutes() {
+    let world = World::new("", Timing::AWS);
+    *world.backend.ecs.throttles.lock().unwrap() = 2;
+    world.arrive("1", 0).unwrap();
+    world.deliver(0);
+    assert_eq!(world.run("1").state, State::Started);
+    // The turn has found nobody, and a moment ago the first was throttled.
+    for key in ["2", "3"] {
+        world.arrive(key, 0).unwrap();
+    }
+    for (seconds, tasks) in [(59, 1), (60, 3)] {
+        now(sweep(&world.backend, &world.jobs, world.at(seconds))).unwrap();
+        world.deliver(seconds);
+        assert_eq!(world.tasks(), tasks, "{seconds}");
+    }
+}
+
+#[test]
 fn one_turn_goes_through_the_whole_line() {
     let world = World::new("", Timing::AWS);
     *world.backend.ecs.throttles.lock().unwrap() = 2;

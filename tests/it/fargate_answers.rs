@@ -204,6 +204,24 @@ async fn every_answer_of_run_task_says_what_to_do_next() {
             "throttled",
             "Throttling",
         ),
+        (
+            e(
+                "InvalidParameterException",
+                "com.amazonaws.services.ec2.model.AmazonEC2Exception: Request limit exceeded. \
+                 (Service: AmazonEC2; Status Code: 503; Error Code: RequestLimitExceeded)",
+            ),
+            "throttled",
+            "Request limit exceeded",
+        ),
+        (
+            e(
+                "InvalidParameterException",
+                "Error retrieving security group information for [sg-0a1b2c3d4e5f60718]: An \
+                 internal error has occurred (ErrorCode: InternalError)",
+            ),
+            "refused",
+            "internal error",
+        ),
         (e("ExpiredTokenException", "expired"), "unknown", "expired"),
         (e("ThrottlingException", quota), "refused", "reached the limit"),
         (e("ClientException", quota), "refused", "reached the limit"),

@@ -42,6 +42,19 @@ fn a_run_that_another_command_watches_is_stopped_and_both_tell_how_it_ended() {
 }
 
 #[test]
+fn no_name_is_not_the_name_of_the_only_run() {
+    let (project, running) = endless(ENDLESS);
+    for verb in ["stop", "show", "logs", "rerun"] {
+        let done = project.run(&[verb, ""]);
+        assert_eq!(done.code, Some(2), "{verb}: {done:#?}");
+        assert!(done.stderr.contains("no run is named"), "{verb}: {done:#?}");
+    }
+    assert_eq!(project.runs()[0]["status"], "Running");
+    assert_eq!(stop(&project, &["work"]).code, Some(0));
+    running.finish();
+}
+
+#[test]
 fn a_run_that_nobody_watches_is_stopped_as_well() {
     let (project, running) = endless(ENDLESS);
     assert!(running.kill());

@@ -10,6 +10,7 @@ mod guard;
 mod invariants;
 mod mail;
 mod ports;
+mod regressions;
 mod report;
 mod scene;
 mod simulation;
@@ -163,7 +164,7 @@ fn a_burst_loses_nothing_uses_what_the_account_allows_and_lets_other_jobs_by() {
 }
 
 /// Seeds in which the absence of a guard must be noticed.
-const NOTICED_WITHIN: u64 = 10_000;
+const NOTICED_WITHIN: u64 = 20_000;
 
 #[test]
 fn a_guard_that_is_taken_out_is_missed() {

@@ -14,6 +14,12 @@ use crate::jobs::{TaskRequest, TaskSource};
 
 /// What ECS says of a quota that is used up.
 const QUOTA: &str = "reached the limit on the number of";
+/// What EC2 says when it has no time for what ECS asks of it about subnets and security groups; ECS
+/// passes it on as an InvalidParameterException (<https://github.com/reproio/wrapbox/issues/32>).
+const THROTTLED: [&str; 4] =
+    ["throttling", "rate exceeded", "request limit exceeded", "requestlimitexceeded"];
+/// And when it is out of order (<https://github.com/reproio/wrapbox/issues/43>).
+const OUT_OF_ORDER: &str = "internal error";
 
 /// What the launch of `request` should do about `error`.
 pub(super) fn of(
@@ -36,7 +42,8 @@ pub(super) fn of(
             RunTaskError::Throttled(failure.to_string())
         }
         FailureKind::Unavailable => RunTaskError::Unknown(failure.to_string()),
-        _ if has("throttling") => RunTaskError::Unknown(failure.to_string()),
+        _ if THROTTLED.into_iter().any(has) => RunTaskError::Unknown(failure.to_string()),
+        FailureKind::Rejected if has(OUT_OF_ORDER) => RunTaskError::Refused(failure.to_string()),
         _ if failure.code == "ClientException" && has("provisioning") => {
             RunTaskError::Refused(failure.to_string())
         }
@@ -58,7 +65,7 @@ pub(super) fn is_throttled(answer: &SdkRunTaskError) -> bool {
     let text = normal(answer.message().unwrap_or_default());
     let by_code = code.contains("Throttl")
         || ["TooManyRequestsException", "RequestLimitExceeded", "SlowDown"].contains(&code);
-    by_code && !text.contains(QUOTA) || text.contains("throttling")
+    by_code && !text.contains(QUOTA) || THROTTLED.iter().any(|part| text.contains(part))
 }
 
 /// Whether the revision is what ECS did not find: somebody deregistered it.

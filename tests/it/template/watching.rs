@@ -6,7 +6,7 @@ use super::account::{Account, TOPIC, list};
 use super::{Deployed, must, number, same};
 
 /// What the functions measure, in the CloudWatch namespace `longshore`.
-const METRICS: [&str; 8] = [
+const METRICS: [&str; 9] = [
     "RunsEnded",
     "StartLatency",
     "RunTime",
@@ -15,6 +15,7 @@ const METRICS: [&str; 8] = [
     "MessagesRejected",
     "SecondTasks",
     "UnknownRuns",
+    "JobsThrottled",
 ];
 
 /// The one alarm on a metric of something.
