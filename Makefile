@@ -2,7 +2,8 @@
 
 MOTO := target/moto/bin/moto_server
 
-.PHONY: local test fuzz durability simulate replay e2e check schema reference pictures triggers lint-template bench clean
+.PHONY: local test containers fuzz durability simulate replay e2e check deny licences release schema
+.PHONY: reference pictures triggers lint-template bench clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
 local:
@@ -12,6 +13,12 @@ local:
 test: $(MOTO)
 	cargo test --locked --no-default-features
 	cargo test --locked
+
+# Runs tasks as containers of each engine, which is installed with apt where it can be; else this says
+# that it is left out.
+ENGINES = podman docker
+containers:
+	set -e; for engine in $(ENGINES); do tests/containers/run.sh $$engine; done
 
 # Tries more damaged input than an ordinary test does: `make fuzz CASES=100000`.
 CASES = 10000
@@ -69,6 +76,26 @@ check:
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+# Takes minutes to build, once.
+CARGO_DENY = target/cargo-deny-0.20.2
+
+# Holds every dependency against deny.toml: its licence, its source, what is known against it.
+deny: $(CARGO_DENY)/bin/cargo-deny
+	$< --locked check
+
+# Writes anew which crates the programs are made of, and under which licences these are.
+licences: $(CARGO_DENY)/bin/cargo-deny
+	{ sed '/^- /,$$d' LICENSES-THIRD-PARTY.md; $< --locked list --layout crate | sed 's/^/- /'; } > licences.new
+	mv licences.new LICENSES-THIRD-PARTY.md
+
+$(CARGO_DENY)/bin/cargo-deny:
+	cargo install --locked --root $(CARGO_DENY) --version 0.20.2 cargo-deny
+
+# Builds the functions as zips for both CPUs, with their sums, below target/releases. A CPU whose
+# standard library is not installed is left out, and named.
+release: target/cargo-lambda/installed
+	.ci/release
 
 # Writes the JSON Schema of jobs.yaml anew.
 schema:

@@ -17,6 +17,7 @@ mod doctor;
 mod evidence;
 mod exit;
 mod explain;
+mod init;
 mod interrupts;
 mod jobs_file;
 mod layout;
@@ -89,6 +90,9 @@ struct LedgerPath {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Make a folder a project: jobs.yaml, what SAM deploys, and a workflow that does it.
+    #[command(after_help = init::HELP)]
+    Init(Box<init::Arguments>),
     /// Check jobs.yaml without any AWS call: every problem with its place, and the next times.
     #[command(after_help = "Example:\n  longshore check --jobs jobs.yaml")]
     Check,
@@ -192,6 +196,7 @@ fn supervise(ledger: &Path, task: &str) -> Exit {
 
 fn run(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.verb {
+        Verb::Init(arguments) => block_on(init::run(&cli.common, arguments)),
         Verb::Check => check::run(&cli.common),
         Verb::Explain(arguments) => explain::run(&cli.common, arguments),
         Verb::Local(arguments) => block_on(local::run(&cli.common, arguments)),

@@ -15,6 +15,7 @@ use crate::jobs::{self, Job, Network};
 use crate::run::Run;
 
 mod buckets;
+mod choices;
 mod ec2;
 mod ecr;
 mod ecs;
@@ -33,6 +34,7 @@ mod scheduler;
 mod secrets;
 mod wanted;
 
+pub use choices::choices;
 use ecs::Ecs;
 use inquiry::Inquiry;
 use wanted::Wanted;

@@ -5,8 +5,8 @@
 //!
 //! - pure: [`identity`] (who is who), [`event`] (what arrived), [`jobs`] (what to run), [`cause`]
 //!   (what ECS's words mean), [`run`] (the life of a run), [`cost`] (what it cost), [`policy`] (its
-//!   next step), [`stack`] (what AWS must have for a jobs.yaml), [`diagnosis`] (why a task does not
-//!   start);
+//!   next step), [`stack`] (what AWS must have for a jobs.yaml), [`project`] (what a new
+//!   project has), [`diagnosis`] (why a task does not start);
 //! - the world: `aws` (the connection to AWS), [`network`] (where tasks live);
 //! - ports: [`ledger`], [`queue`], [`ecs`], each with its adapters; [`backend`] holds the three;
 //! - use cases: [`stop`], [`dispatch`] (event to task), [`record`] (task state to verdict),
@@ -31,6 +31,8 @@ pub mod cost;
 pub mod policy;
 
 pub mod stack;
+
+pub mod project;
 
 pub mod diagnosis;
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::backend::{Backend, PortError};
 use crate::dispatch::{Dispatched, Invocation, dispatch};
-use crate::ecs::local::{LocalEcs, Runtime};
+use crate::ecs::local::{Host, LocalEcs};
 use crate::event::{Delivery, Event, Reminder, read_body};
 use crate::function::{NotHandled, deliver};
 use crate::identity::{Namespace, RunId};
@@ -42,10 +42,8 @@ pub struct Settings {
     pub ledger: PathBuf,
     /// Whose it is.
     pub namespace: Namespace,
-    /// What runs tasks.
-    pub runtime: Runtime,
-    /// Variables that tasks get from our own environment.
-    pub passed_variables: Vec<String>,
+    /// How tasks run.
+    pub host: Host,
     /// longshore's own program.
     pub program: PathBuf,
 }
@@ -69,12 +67,7 @@ impl Local {
     /// Opens the ledger.
     pub fn open(settings: Settings, jobs: Jobs) -> Result<Self, LedgerError> {
         let database = Arc::new(Database::open(&settings.ledger, &settings.namespace)?);
-        let ecs = LocalEcs::new(
-            Arc::clone(&database),
-            settings.program,
-            settings.runtime,
-            settings.passed_variables,
-        );
+        let ecs = LocalEcs::new(Arc::clone(&database), settings.program, settings.host);
         let backend = Backend {
             ledger: SqliteLedger::new(Arc::clone(&database)),
             ecs,

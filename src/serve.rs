@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 
 use crate::ecs::EcsError;
 use crate::ecs::local::served::ServedTask;
-use crate::ecs::local::{LocalEcs, Runtime};
+use crate::ecs::local::{Host, LocalEcs};
 use crate::identity::Namespace;
 use crate::ledger::LedgerError;
 use crate::ledger::database::Database;
@@ -71,10 +71,8 @@ pub struct Settings {
     pub ledger: PathBuf,
     /// Whose it is.
     pub namespace: Namespace,
-    /// What runs tasks.
-    pub runtime: Runtime,
-    /// Variables that tasks get from our own environment.
-    pub passed_variables: Vec<String>,
+    /// How tasks run.
+    pub host: Host,
     /// longshore's own program.
     pub program: PathBuf,
     /// How long stopped tasks and their tokens are remembered.
@@ -95,12 +93,7 @@ impl Server {
     /// Opens the ledger; `address` is where it will be served.
     pub fn open(settings: Settings, address: SocketAddr) -> Result<Self, LedgerError> {
         let database = Arc::new(Database::open(&settings.ledger, &settings.namespace)?);
-        let ecs = LocalEcs::new(
-            Arc::clone(&database),
-            settings.program,
-            settings.runtime,
-            settings.passed_variables,
-        );
+        let ecs = LocalEcs::new(Arc::clone(&database), settings.program, settings.host);
         let faults = Faults::default();
         Ok(Self { database, ecs, faults, remember: settings.remember, address })
     }

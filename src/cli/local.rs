@@ -14,23 +14,25 @@ use super::jobs_file;
 use super::output::{self, printable};
 use super::show::story;
 use super::timeline;
-use super::{Common, Format, LedgerPath, layout};
+use super::{Common, Format, layout};
 use crate::dispatch::Dispatched;
 use crate::ecs::local::Runtime;
 use crate::event::{self, Event, Unreadable};
 use crate::function::NotHandled;
 use crate::identity::RunId;
 use crate::jobs::Jobs;
-use crate::local::{Local, Settings, default_ledger};
+use crate::local::Local;
 use crate::record::Recorded;
 use crate::run::{Ending, Run, Verdict};
 
 mod leaving;
+mod machine;
 mod reporter;
 mod serve;
 
 pub(super) use leaving::OnInterrupt;
 use leaving::heed;
+pub(super) use machine::Machine;
 use reporter::Reporter;
 
 /// How often the world is looked at while tasks run.
@@ -44,22 +46,6 @@ pub(super) struct Arguments {
     machine: Machine,
     #[command(flatten)]
     serve: serve::Serving,
-}
-
-/// How tasks run on this machine.
-#[derive(Debug, clap::Args)]
-pub(super) struct Machine {
-    /// What runs the tasks.
-    #[arg(long, value_enum, default_value = "process")]
-    runtime: Runtime,
-    /// Give tasks this variable of your own environment, like AWS_PROFILE. May be repeated.
-    #[arg(long = "pass-env", value_name = "NAME")]
-    pass_env: Vec<String>,
-    /// Do not print the tasks' output while they run.
-    #[arg(short, long)]
-    quiet: bool,
-    #[command(flatten)]
-    pub(super) ledger: LedgerPath,
 }
 
 /// What a file held, as far as it could be read.
@@ -120,8 +106,7 @@ impl Tally {
 
 pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(address) = arguments.serve.serve {
-        check_engine(arguments.machine.runtime)?;
-        let settings = settings(common, &arguments.machine)?;
+        let settings = arguments.machine.settings(common)?;
         return serve::run(common, &arguments.serve, settings, address).await;
     }
     let jobs = jobs_file::load(&common.jobs)?;
@@ -137,8 +122,7 @@ pub(super) async fn take(
     arrivals: Vec<Arrival>,
     on_interrupt: OnInterrupt,
 ) -> Result<Exit, Failure> {
-    check_engine(machine.runtime)?;
-    let settings = settings(common, machine)?;
+    let settings = machine.settings(common)?;
     let shown = settings.ledger.display().to_string();
     let local = Local::open(settings, jobs)?;
     // From here on an interrupt stops what was started.
@@ -177,31 +161,6 @@ const IMAGE_IGNORED: &str = "note: a process ignores the image: what the command
 
 fn failed_to_start(run: &Run) -> bool {
     run.attempts.last().is_some_and(|attempt| attempt.ending == Some(Ending::FailedToStart))
-}
-
-/// Says so where the program that is to run containers is not there: no launch could do better.
-fn check_engine(runtime: Runtime) -> Result<(), Failure> {
-    let Some(engine) = runtime.engine() else { return Ok(()) };
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    if std::env::split_paths(&folders).any(|folder| folder.join(engine).is_file()) {
-        return Ok(());
-    }
-    Err(Failure::environment(format!(
-        "there is no `{engine}` in your PATH: install it, or leave out --runtime to run tasks as \
-         processes"
-    )))
-}
-
-fn settings(common: &Common, machine: &Machine) -> Result<Settings, Failure> {
-    let ledger = machine.ledger.ledger.clone();
-    Ok(Settings {
-        ledger: ledger.unwrap_or_else(|| default_ledger(&common.namespace)),
-        namespace: common.namespace.clone(),
-        runtime: machine.runtime,
-        passed_variables: machine.pass_env.clone(),
-        program: std::env::current_exe()
-            .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))?,
-    })
 }
 
 /// Reads every file before anything starts; a file that holds nothing readable is an error.

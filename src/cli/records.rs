@@ -4,7 +4,7 @@ use super::exit::Failure;
 use super::output::printable;
 use super::{Common, LedgerPath};
 use crate::backend::PortError;
-use crate::ecs::local::Runtime;
+use crate::ecs::local::Host;
 use crate::identity::RunId;
 use crate::jobs::prices::Prices;
 use crate::jobs::{Jobs, nearest};
@@ -224,8 +224,7 @@ async fn open_local(common: &Common, ledger: &LedgerPath) -> Result<Local, Failu
     let settings = Settings {
         ledger: path,
         namespace: common.namespace.clone(),
-        runtime: Runtime::default(),
-        passed_variables: Vec::new(),
+        host: Host::default(),
         program: std::env::current_exe()
             .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))?,
     };

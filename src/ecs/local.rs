@@ -28,6 +28,8 @@ use crate::queue::QueueName;
 
 mod body;
 mod container;
+mod create;
+mod engine;
 mod log_times;
 mod output;
 mod program;
@@ -36,6 +38,7 @@ pub(crate) mod served;
 mod state;
 mod supervisor;
 
+pub use engine::NoEngine;
 pub use log_times::LogTimes;
 pub use program::Runtime;
 pub(crate) use state::provisioning;
@@ -56,31 +59,35 @@ pub struct LocalEcs {
     database: Arc<Database>,
     /// Our own program.
     program: PathBuf,
-    runtime: Runtime,
-    /// Names of variables that tasks get from our own environment.
-    passed_variables: Vec<String>,
+    host: Host,
     /// The supervisors we started for each task, and when, until they are reaped.
     supervisors: Arc<Mutex<BTreeMap<String, (Child, Timestamp)>>>,
+}
+
+/// How tasks run on this machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// What runs them.
+    pub runtime: Runtime,
+    /// Names of variables that they get from our own environment.
+    pub passed_variables: Vec<String>,
+    /// What the container engine is told of each container besides, word for word.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub engine_options: Vec<String>,
 }
 
 /// What a supervisor needs to know, as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Order {
     request: TaskRequest,
-    runtime: Runtime,
-    passed_variables: Vec<String>,
+    #[serde(flatten)]
+    host: Host,
 }
 
 impl LocalEcs {
-    /// Runs tasks with `runtime`; `program` is longshore itself, for the supervisors.
-    pub fn new(
-        database: Arc<Database>,
-        program: PathBuf,
-        runtime: Runtime,
-        passed_variables: Vec<String>,
-    ) -> Self {
-        let supervisors = Arc::default();
-        Self { database, program, runtime, passed_variables, supervisors }
+    /// Runs tasks as `host` says; `program` is longshore itself, for the supervisors.
+    pub fn new(database: Arc<Database>, program: PathBuf, host: Host) -> Self {
+        Self { database, program, host, supervisors: Arc::default() }
     }
 
     /// Where the output of a task goes.
@@ -216,18 +223,14 @@ impl Ecs for LocalEcs {
     ) -> Result<String, RunTaskError> {
         let unknown = |error: LedgerError| RunTaskError::Unknown(error.to_string());
         let task = arn(&request.cluster, token);
-        let order = Order {
-            request: request.clone(),
-            runtime: self.runtime,
-            passed_variables: self.passed_variables.clone(),
-        };
+        let order = Order { request: request.clone(), host: self.host.clone() };
         let order = serde_json::to_string(&order)
             .map_err(|error| RunTaskError::Invalid(error.to_string()))?;
         let now = Timestamp::now();
         let state = state::provisioning(request, &task, now);
         // A token that was used is the task it started, whatever this runtime makes of it.
         if self.database.with(|sqlite| Self::earlier(sqlite, &task)).map_err(unknown)?.is_none() {
-            self.runtime.accepts(request).map_err(RunTaskError::Invalid)?;
+            self.host.runtime.accepts(request).map_err(RunTaskError::Invalid)?;
         }
         let earlier = self
             .database

@@ -17,6 +17,7 @@ const ROOMS: &[&str] = &[
     "cost",
     "policy",
     "stack",
+    "project",
     "diagnosis",
     "aws",
     "ledger",
@@ -39,8 +40,18 @@ const ROOMS: &[&str] = &[
     "lib",
 ];
 /// Rooms that know nothing of the world.
-const PURE: [&str; 9] =
-    ["identity", "event", "jobs", "cause", "run", "cost", "policy", "stack", "diagnosis"];
+const PURE: [&str; 10] = [
+    "identity",
+    "event",
+    "jobs",
+    "cause",
+    "run",
+    "cost",
+    "policy",
+    "stack",
+    "project",
+    "diagnosis",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()

@@ -490,9 +490,10 @@ fn the_schema_is_the_committed_one() {
 }
 
 /// Every verb that people may use.
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 17] = [
     "check",
     "explain",
+    "init",
     "local",
     "run",
     "runs",

@@ -27,6 +27,8 @@ pub(crate) const OF_OTHERS: &[(&str, &str)] = &[
     ("aws sqs send-message", "needs an installation; `make e2e` sends one"),
     ("cargo install --locked --path .", "builds the program that is tested here"),
     ("cp samconfig.toml.example samconfig.toml", "the folder of a test is no checkout"),
+    ("git -C longshore checkout", "needs the repository's address"),
+    ("git submodule add", "needs the repository's address"),
     ("pipx install aws-sam-cli==", "`make e2e` installs it"),
     ("pipx install cargo-lambda==", "`make e2e` installs it"),
     ("rustup target add aarch64-unknown-linux-gnu", "changes the machine's toolchain"),
@@ -104,7 +106,7 @@ fn every_example_of_the_help_is_one_that_it_has() {
     let verbs = verbs.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
     let mut count = 0;
     for verb in verbs.filter(|verb| !verb.is_empty() && *verb != "help") {
-        let text = help(&[verb, "--help"]);
+        let text = help(&[verb, "--help"]).replace("\\\n", " ");
         for example in text.lines().filter_map(|line| longshore_in(line.trim_start())) {
             count += 1;
             let shown = example.join(" ");

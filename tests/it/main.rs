@@ -2,6 +2,8 @@
 
 mod architecture;
 mod attacks;
+#[cfg(feature = "aws")]
+mod choosing;
 mod cli;
 mod containers;
 mod contracts;
@@ -17,6 +19,7 @@ mod documents;
 mod durability;
 #[cfg(feature = "aws")]
 mod dynamodb;
+mod engine;
 #[cfg(feature = "aws")]
 mod fargate;
 #[cfg(feature = "aws")]
@@ -47,6 +50,7 @@ mod program;
 mod proxy;
 mod queues;
 mod readme;
+mod releasing;
 mod replaying;
 mod rerunning;
 #[cfg(feature = "aws")]
@@ -55,6 +59,7 @@ mod serve;
 mod sharing;
 #[cfg(feature = "aws")]
 mod sqs;
+mod starting;
 mod stopping;
 mod tasks;
 mod template;

@@ -98,12 +98,12 @@ fn containers_are_made_of_the_definition_and_the_overrides() {
     assert_eq!(task["containers"][0]["exitCode"], 5, "{task:#}");
     assert_eq!((&task["cpu"], &task["memory"]), (&json!("1 vCPU"), &json!("2048")));
     let calls = String::from_utf8(served.project.read("calls")).unwrap();
-    let made = calls.lines().next().unwrap().split_once(']').unwrap().1;
-    let made = made.split_once(']').unwrap().1;
+    let made = calls.lines().find(|call| call.starts_with("create ")).unwrap();
+    let label = format!("[--label=longshore.task={arn}]");
     assert_eq!(
-        made,
-        " [--env] [A=a] [--env] [B=b] [--cpus=1] [--memory=2048m] [--user=1000:1000] \
-         [--workdir=/srv] [--read-only] [alpine] [serve] [--all]"
+        made.split_once(&label).unwrap().1,
+        " [--env] [A=a] [--env] [B=b] [--cpus=1] [--memory=2048m] [--memory-swap=2048m] \
+         [--user=1000:1000] [--workdir=/srv] [--read-only] [--] [alpine] [serve] [--all]"
     );
     served.end();
 }

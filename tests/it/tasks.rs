@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use longshore::ecs::local::{LocalEcs, Runtime};
+use longshore::ecs::local::{Host, LocalEcs, Runtime};
 use longshore::ecs::{Described, Ecs, RunTaskError};
 use longshore::event::{Event, LastStatus, StopCode, TaskState, read_body};
 use longshore::identity::{ClientToken, Namespace, RunId};
@@ -35,7 +35,8 @@ impl Machine {
 
     fn ecs(&self, program: &str, runtime: Runtime) -> LocalEcs {
         let program = Path::new(program).to_owned();
-        LocalEcs::new(Arc::clone(&self.database), program, runtime, Vec::new())
+        let host = Host { runtime, ..Host::default() };
+        LocalEcs::new(Arc::clone(&self.database), program, host)
     }
 
     fn describe(&self, ecs: &LocalEcs, task: &str) -> TaskState {

@@ -18,6 +18,7 @@ mod queues;
 mod render;
 mod roles;
 mod watching;
+mod workflows;
 
 use account::{Account, Files, KEY, TOPIC};
 pub(crate) use document::read;

@@ -109,7 +109,8 @@ impl World {
         if writes > max {
             problem(format!("{writes} writes in {} attempts, {max} are enough", run.attempt()));
         }
-        if self.scene.weather == Weather::Calm && verdict == Verdict::Lost {
+        let all_answer = self.scene.weather == Weather::Calm && self.scene.outages.is_empty();
+        if all_answer && verdict == Verdict::Lost {
             problem("is lost on a good day".to_owned());
         }
     }

@@ -76,14 +76,13 @@ pub(super) async fn run(
     let listener = TcpListener::bind(wanted).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     let remember = SignedDuration::try_from(arguments.remember.duration());
-    let runtime = settings.runtime;
+    let runtime = settings.host.runtime;
     let shown = printable(&settings.ledger.display().to_string());
     let server = Server::open(
         Settings {
             ledger: settings.ledger,
             namespace: settings.namespace,
-            runtime: settings.runtime,
-            passed_variables: settings.passed_variables,
+            host: settings.host,
             program: settings.program,
             remember: remember.unwrap_or(SignedDuration::MAX),
         },

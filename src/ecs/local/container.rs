@@ -1,11 +1,13 @@
 //! A task's container, and what its engine says of it.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::{engine, task_id};
 
 /// How often a container engine is asked for a container.
 const ENGINE_POLL: Duration = Duration::from_millis(200);
@@ -42,21 +44,22 @@ pub(super) enum Ended {
         /// ECS's reason for the container.
         reason: Option<String>,
     },
-    /// Its program never ran, for this reason.
+    /// Its program never ran; what its engine keeps as the reason, which may be nothing.
     NeverRan(String),
 }
 
 impl Container {
+    /// The container of a task, whoever looks for it.
+    pub(super) fn of(engine: &str, task: &str) -> Self {
+        Self { engine: engine.to_owned(), name: format!("longshore-{}", task_id(task)) }
+    }
+
     /// Asks the engine for its state.
     pub(super) fn inspect(&self) -> Inspected {
-        let told = self.tell(&["inspect", "--format", "{{json .State}}"]);
-        match told {
-            Ok(text) => match serde_json::from_str(&text) {
-                Ok(state) => Inspected::State(state),
-                Err(_) => Inspected::NoAnswer,
-            },
+        match self.read("{{json .State}}") {
+            Ok(Some(state)) => Inspected::State(state),
             Err(complaint) if says_gone(&complaint) => Inspected::Gone,
-            Err(_) => Inspected::NoAnswer,
+            Ok(None) | Err(_) => Inspected::NoAnswer,
         }
     }
 
@@ -69,24 +72,41 @@ impl Container {
 
     /// Sends it a signal. It may have ended by now.
     pub(super) fn signal(&self, signal: Signal) {
-        let signal = if signal == Signal::TERM { "TERM" } else { "KILL" };
-        drop(self.tell(&["kill", "--signal", signal]));
+        let asked = || self.stop_signal().unwrap_or_else(|| "TERM".to_owned());
+        let signal = if signal == Signal::TERM { asked() } else { "KILL".to_owned() };
+        drop(self.tell(&["kill", "--signal", &signal]));
     }
 
-    /// Takes it away, running or not.
-    pub(super) fn remove(&self) {
-        drop(self.tell(&["rm", "--force"]));
-    }
-
-    /// Runs an engine's command on it to its end; its output, or its last complaint.
-    fn tell(&self, arguments: &[&str]) -> Result<String, String> {
-        let mut command = Command::new(&self.engine);
-        command.args(arguments).arg(&self.name).stdin(Stdio::null());
-        let output = command.output().map_err(|error| error.to_string())?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    /// The signal by which its image wants to be stopped, as Fargate does it; podman before 5 has
+    /// its number.
+    fn stop_signal(&self) -> Option<String> {
+        match self.read("{{json .Config.StopSignal}}").ok()?? {
+            Value::String(name) if !name.is_empty() => Some(name),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
         }
-        Err(last_line(&String::from_utf8_lossy(&output.stderr)).to_owned())
+    }
+
+    /// Takes it away, running or not, with the volumes that it alone has.
+    pub(super) fn remove(&self) {
+        match self.tell(&["rm", "--volumes"]) {
+            Err(complaint) if !says_gone(&complaint) => {
+                // It runs. To remove it by force alone, podman would give it time to end.
+                self.signal(Signal::KILL);
+                drop(self.tell(&["rm", "--force", "--volumes"]));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    /// What the engine knows of it; `None` when that cannot be read.
+    fn read(&self, format: &str) -> Result<Option<Value>, String> {
+        Ok(serde_json::from_str(&self.tell(&["inspect", "--format", format])?).ok())
+    }
+
+    /// Runs an engine's command on it to its end; its output, or its complaint.
+    fn tell(&self, arguments: &[&str]) -> Result<String, String> {
+        engine::tell(&self.engine, &[arguments, &[&self.name]].concat())
     }
 }
 
@@ -95,14 +115,14 @@ impl Container {
 #[error("the container {0} is gone, and with it how it ended")]
 pub struct Gone(String);
 
-/// An engine that is asked for one container, not too often, and given time to come back.
-pub(super) struct Engine<'a> {
+/// A container that is asked for, not too often; its engine is given time to come back.
+pub(super) struct Watch<'a> {
     container: &'a Container,
     ask_at: Instant,
     gone_since: Option<Instant>,
 }
 
-impl<'a> Engine<'a> {
+impl<'a> Watch<'a> {
     pub(super) fn new(container: &'a Container) -> Self {
         Self { container, ask_at: Instant::now(), gone_since: None }
     }
@@ -135,11 +155,6 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// What counts of an engine's complaint.
-pub(super) fn last_line(text: &str) -> &str {
-    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default()
-}
-
 /// `No such object` is docker's word for it, `no such container` podman's.
 fn says_gone(complaint: &str) -> bool {
     let complaint = complaint.to_lowercase();
@@ -148,33 +163,34 @@ fn says_gone(complaint: &str) -> bool {
 
 /// Whether the container's program was started.
 pub(super) fn has_run(state: &Value) -> bool {
-    let text = |name: &str| state.get(name).and_then(Value::as_str).unwrap_or_default();
-    let created = ["created", "initialized", "configured"].contains(&text("Status"));
-    !created && !text("StartedAt").starts_with("0001")
+    let created = ["created", "initialized", "configured"].contains(&text(state, "Status"));
+    !created && !text(state, "StartedAt").starts_with("0001")
 }
 
-/// How the container ended; `None` while it has not.
+/// How the container ended; `None` while it has not. Only docker says `Running` of one that is
+/// paused, or being stopped by somebody else.
 pub(super) fn ended(state: &Value) -> Option<Ended> {
-    if state.get("Running").and_then(Value::as_bool) == Some(true) {
+    let says = |name: &str| state.get(name).and_then(Value::as_bool) == Some(true);
+    let living = ["running", "paused", "stopping", "restarting"];
+    if says("Running") || living.contains(&text(state, "Status")) {
         return None;
     }
     let code = state.get("ExitCode").and_then(Value::as_i64).and_then(|code| code.try_into().ok());
     Some(match code {
         Some(code) if has_run(state) => {
-            let out_of_memory = state.get("OOMKilled").and_then(Value::as_bool) == Some(true);
-            let reason = out_of_memory
-                .then(|| "OutOfMemoryError: Container killed due to memory usage".to_owned());
-            Ended::Exited { code, reason }
+            Ended::Exited { code, reason: says("OOMKilled").then(out_of_memory) }
         }
-        _ => {
-            let error = state.get("Error").and_then(Value::as_str).unwrap_or_default();
-            let error = match error {
-                "" => "the container engine could not start it",
-                error => error,
-            };
-            Ended::NeverRan(format!("CannotStartContainerError: {error}"))
-        }
+        _ => Ended::NeverRan(text(state, "Error").to_owned()),
     })
+}
+
+/// ECS's reason for a container that was killed for its memory.
+pub(super) fn out_of_memory() -> String {
+    "OutOfMemoryError: Container killed due to memory usage".to_owned()
+}
+
+fn text<'a>(state: &'a Value, name: &str) -> &'a str {
+    state.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -203,14 +219,13 @@ mod tests {
             ),
             (
                 json!({ "Status": "created", "StartedAt": zero, "ExitCode": 127, "Error": "no sh" }),
-                Some(Ended::NeverRan("CannotStartContainerError: no sh".to_owned())),
+                Some(Ended::NeverRan("no sh".to_owned())),
             ),
             (
                 json!({ "Status": "exited", "StartedAt": zero, "ExitCode": 128 }),
-                Some(Ended::NeverRan(
-                    "CannotStartContainerError: the container engine could not start it".to_owned(),
-                )),
+                Some(Ended::NeverRan(String::new())),
             ),
+            (json!({ "Status": "paused", "Running": false, "StartedAt": "2026-01-02" }), None),
         ] {
             assert_eq!(ended(&state), expected, "{state}");
         }

@@ -1,10 +1,11 @@
-//! What a task is on this machine: the command line of a process or of a container engine.
+//! What a task is on this machine, and the command line of one that is a process.
 
 use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
+use super::engine::{self, NoEngine};
 use crate::jobs::{TaskDefinition, TaskRequest, TaskSource};
 
 /// Variables a process gets from our own environment: without them hardly any program works. All
@@ -36,6 +37,11 @@ impl Runtime {
             Self::Podman => Some("podman"),
             Self::Finch => Some("finch"),
         }
+    }
+
+    /// Looks whether its container engine is there and answers.
+    pub fn check(self) -> Result<(), NoEngine> {
+        self.engine().map_or(Ok(()), engine::check)
     }
 
     /// The sentence that tells a person what runs their tasks.
@@ -71,7 +77,7 @@ impl Runtime {
     }
 }
 
-fn definition(request: &TaskRequest) -> Option<&TaskDefinition> {
+pub(super) fn definition(request: &TaskRequest) -> Option<&TaskDefinition> {
     match &request.source {
         TaskSource::Inline(definition) => Some(definition),
         TaskSource::Registered(_) => None,
@@ -97,7 +103,7 @@ fn environment(request: &TaskRequest, passed: &[String]) -> BTreeMap<String, Str
 }
 
 /// The variables that jobs.yaml gives the task.
-fn own_environment(request: &TaskRequest) -> BTreeMap<String, String> {
+pub(super) fn own_environment(request: &TaskRequest) -> BTreeMap<String, String> {
     let fixed = definition(request).map(|definition| definition.environment.clone());
     let mut variables = fixed.unwrap_or_default();
     variables.extend(request.environment.clone());
@@ -105,7 +111,7 @@ fn own_environment(request: &TaskRequest) -> BTreeMap<String, String> {
 }
 
 /// Names of variables that are passed on from our own environment.
-fn host_names<'a>(
+pub(super) fn host_names<'a>(
     request: &'a TaskRequest,
     passed: &'a [String],
 ) -> impl Iterator<Item = &'a String> {
@@ -131,45 +137,4 @@ pub(super) fn process(request: &TaskRequest, passed: &[String]) -> Option<Comman
     }
     command.envs(environment(request, passed));
     Some(command)
-}
-
-/// The engine's command that makes the container without starting it.
-pub(super) fn create_container(
-    engine: &str,
-    name: &str,
-    request: &TaskRequest,
-    passed: &[String],
-) -> Command {
-    let mut command = Command::new(engine);
-    command.args(["create", "--name", name]);
-    let own = own_environment(request);
-    // The engine takes these from its own environment, which is ours: anybody may read a command
-    // line.
-    for name in host_names(request, passed).filter(|name| !own.contains_key(*name)) {
-        command.arg("--env").arg(name);
-    }
-    for (variable, value) in own {
-        command.arg("--env").arg(format!("{variable}={value}"));
-    }
-    let Some(definition) = definition(request) else { return command };
-    let cpus = f64::from(definition.cpu) / 1024.0;
-    command.arg(format!("--cpus={cpus}")).arg(format!("--memory={}m", definition.memory));
-    if let Some(user) = &definition.user {
-        command.arg(format!("--user={user}"));
-    }
-    if let Some(folder) = &definition.working_directory {
-        command.arg(format!("--workdir={folder}"));
-    }
-    if definition.readonly_root_filesystem == Some(true) {
-        command.arg("--read-only");
-    }
-    // `--entrypoint` takes one word; the rest of the entry point goes before the command.
-    let mut before: &[String] = &[];
-    if let Some((first, rest)) = definition.entry_point.as_deref().and_then(<[_]>::split_first) {
-        command.arg(format!("--entrypoint={first}"));
-        before = rest;
-    }
-    let own = request.command.as_deref().or(definition.command.as_deref());
-    command.arg(&definition.image).args(before).args(own.unwrap_or_default());
-    command
 }

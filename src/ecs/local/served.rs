@@ -86,11 +86,7 @@ impl LocalEcs {
         task: &NewTask,
         now: Timestamp,
     ) -> rusqlite::Result<()> {
-        let order = Order {
-            request: task.request.clone(),
-            runtime: self.runtime,
-            passed_variables: self.passed_variables.clone(),
-        };
+        let order = Order { request: task.request.clone(), host: self.host.clone() };
         let order = serde_json::to_string(&order).map_err(record::to_sqlite)?;
         let arn = &task.state.task_arn;
         let news = format!("{NEWS}{}", super::task_id(arn));
@@ -104,7 +100,7 @@ impl LocalEcs {
 
     /// What runs the tasks.
     pub(crate) fn runtime(&self) -> Runtime {
-        self.runtime
+        self.host.runtime
     }
 
     /// Starts what was accepted; what cannot be started now is by [`LocalEcs::tend`].

@@ -5,21 +5,23 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
-use std::thread::{self};
+use std::process::ExitStatus;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rustix::process::Signal;
 
 use super::body::{Body, Group};
-use super::container::{self, Container, Ended, Engine, last_line};
+use super::container;
 use super::log_times::Noter;
 use super::state::{self, End};
-use super::{Order, lock_file, log_file, output, program, record, task_id, tasks_folder};
+use super::{Order, lock_file, log_file, output, program, record, tasks_folder};
 use crate::event::{LastStatus, TaskState};
 use crate::ledger::LedgerError;
 use crate::ledger::database::Database;
+
+mod contained;
 
 /// How often the task is looked at.
 const POLL: Duration = Duration::from_millis(25);
@@ -29,6 +31,7 @@ const STOP_POLL: Duration = Duration::from_millis(150);
 const KILL_AGAIN: Duration = Duration::from_secs(2);
 /// How long to try to write a step down.
 const WRITE_PATIENCE: Duration = Duration::from_secs(120);
+
 /// Why a supervisor could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum SupervisorError {
@@ -134,7 +137,7 @@ impl Supervisor {
         self.step(LastStatus::Pending, |state, now| state.pull_started_at = Some(now))?;
         let ran = match self.stop_reason()? {
             Some(reason) => Ran::Stopped(reason),
-            None => match self.order.runtime.engine() {
+            None => match self.order.host.runtime.engine() {
                 None => self.run_process()?,
                 Some(engine) => self.run_container(engine)?,
             },
@@ -149,7 +152,7 @@ impl Supervisor {
     }
 
     fn run_process(&mut self) -> Result<Ran, SupervisorError> {
-        let command = program::process(&self.order.request, &self.order.passed_variables);
+        let command = program::process(&self.order.request, &self.order.host.passed_variables);
         let Some(mut command) = command else {
             return Ok(Ran::NotStarted("the job has no command".to_owned()));
         };
@@ -185,121 +188,6 @@ impl Supervisor {
         drop(ending);
         output::drain(output);
         Ok(Ran::Ended(End { code: status.map(exit_code), reason: None, stopped }))
-    }
-
-    fn run_container(&mut self, engine: &str) -> Result<Ran, SupervisorError> {
-        let name = format!("longshore-{}", task_id(&self.state.task_arn));
-        let container = Container { engine: engine.to_owned(), name };
-        // Taken away in the end, however it comes; known before it is there.
-        let ending = EndsWithUs(Body::Container(container.clone()));
-        self.note_body(&ending.0)?;
-        if let Some(ran) = self.create(&container)? {
-            return Ok(ran);
-        }
-        let mut start = container.start();
-        start.process_group(0);
-        let (mut child, output) = match output::spawn(start) {
-            Ok(started) => started,
-            Err(error) => {
-                let reason = format!("CannotStartContainerError: {engine}: {error}");
-                return Ok(Ran::NotStarted(reason));
-            }
-        };
-        let output = output::keep(output, &self.log, Noter::open(&self.path)?)?;
-        let ran = self.watch_container(&container, &mut child);
-        // Past its container's end it has nothing to wait for.
-        let _ = child.kill();
-        let _ = child.wait();
-        output::drain(output);
-        ran
-    }
-
-    /// Makes the container, which may pull its image for minutes; a stop ends that.
-    fn create(&self, container: &Container) -> Result<Option<Ran>, SupervisorError> {
-        let engine = &container.engine;
-        let failed = |problem: &str| {
-            Ok(Some(Ran::NotStarted(format!("CannotPullContainerError: {engine}: {problem}"))))
-        };
-        let (request, passed) = (&self.order.request, &self.order.passed_variables);
-        let mut create = program::create_container(engine, &container.name, request, passed);
-        create.process_group(0);
-        let (mut child, mut output) = match output::spawn(create) {
-            Ok(started) => started,
-            Err(error) => return failed(&error.to_string()),
-        };
-        // Read beside the waiting: an engine that prints more than a pipe holds must not hang.
-        let told = thread::spawn(move || {
-            let mut text = String::new();
-            output.read_to_string(&mut text).map(|_| text).unwrap_or_default()
-        });
-        loop {
-            match child.try_wait()? {
-                Some(status) if status.success() => return Ok(None),
-                Some(_) => {
-                    let told = told.join().unwrap_or_default();
-                    return failed(match last_line(&told) {
-                        "" => "it gave no reason",
-                        line => line,
-                    });
-                }
-                None => {}
-            }
-            if let Ok(Some(reason)) = self.stop_reason() {
-                if let Some(group) = Group::of(child.id()) {
-                    group.signal(Signal::KILL);
-                }
-                child.wait()?;
-                return Ok(Some(Ran::Stopped(reason)));
-            }
-            thread::sleep(STOP_POLL);
-        }
-    }
-
-    /// Follows the container from its start to its end. The engine's word counts: whoever is
-    /// attached may end before the container does, when the engine starts anew.
-    fn watch_container(
-        &mut self,
-        container: &Container,
-        child: &mut Child,
-    ) -> Result<Ran, SupervisorError> {
-        let mut engine = Engine::new(container);
-        // A container that never ran must not be told of as running.
-        loop {
-            let state = engine.ask()?;
-            if state.as_ref().is_some_and(container::has_run) {
-                break;
-            }
-            if child.try_wait()?.is_some()
-                && let Some(Ended::NeverRan(reason)) = state.as_ref().and_then(container::ended)
-            {
-                return Ok(Ran::NotStarted(reason));
-            }
-            if let Ok(Some(reason)) = self.stop_reason() {
-                return Ok(Ran::Stopped(reason));
-            }
-            thread::sleep(POLL);
-        }
-        self.has_started()?;
-        let mut ended = None;
-        let stopped = self.wait(
-            || {
-                if child.try_wait()?.is_some() {
-                    ended = engine.ended()?;
-                }
-                Ok(ended.is_some())
-            },
-            |signal| container.signal(signal),
-        )?;
-        Ok(match ended {
-            Some(Ended::Exited { code, reason }) => {
-                Ran::Ended(End { code: Some(code), reason, stopped })
-            }
-            // It ran, and nobody knows how it ended.
-            Some(Ended::NeverRan(reason)) => {
-                Ran::Ended(End { code: None, reason: Some(reason), stopped })
-            }
-            None => Ran::Ended(End { code: None, reason: None, stopped }),
-        })
     }
 
     fn has_started(&mut self) -> Result<(), LedgerError> {

@@ -7,7 +7,7 @@ use super::OF_OTHERS;
 pub(super) enum Kind {
     /// It is run.
     Here,
-    /// It needs AWS, a container engine, or goes on: only its words are held against the program.
+    /// It needs AWS, a person or a container engine, or goes on: only its words are held against the program.
     Parsed,
     /// It is a target of the Makefile.
     Make,
@@ -41,7 +41,8 @@ pub(super) fn kind(command: &str) -> Kind {
 fn needs_more(words: &[String]) -> bool {
     let has = |option: &str| words.iter().any(|word| word == option);
     let asks_aws = has("aws") || has("doctor") && !has("--from");
-    asks_aws || has("--serve") || has("--runtime")
+    // What `init` is not told it asks a person.
+    asks_aws || has("init") || has("--serve") || has("--runtime")
 }
 
 /// The command line of longshore in a command, also where cargo builds it first; `None` where there
