@@ -3,7 +3,7 @@
 MOTO := target/moto/bin/moto_server
 
 .PHONY: local test containers fuzz durability simulate replay e2e check deny licences release schema
-.PHONY: triggers lint-template bench clean
+.PHONY: reference pictures triggers lint-template bench clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
 local:
@@ -101,6 +101,15 @@ release: target/cargo-lambda/installed
 schema:
 	cargo run --locked --quiet --no-default-features -- schema > jobs.schema.json.new
 	mv jobs.schema.json.new jobs.schema.json
+
+# Writes docs/reference.md anew, from the same types.
+reference:
+	cargo run --locked --quiet --no-default-features -- schema --markdown > docs/reference.md.new
+	mv docs/reference.md.new docs/reference.md
+
+# Draws docs/pictures anew, from what they are pictures of.
+pictures:
+	WRITE_PICTURES=1 cargo test --locked --quiet --no-default-features --test it pictures
 
 # Writes triggers.yaml anew from jobs.yaml.
 triggers:

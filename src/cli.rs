@@ -31,6 +31,7 @@ mod replay;
 mod rerun;
 mod run;
 mod runs;
+mod schema;
 mod show;
 mod stop;
 mod timeline;
@@ -131,9 +132,9 @@ enum Verb {
     /// Write triggers.yaml: the schedules, rules and permissions that jobs.yaml needs on AWS.
     #[command(after_help = "Example:\n  longshore render --check")]
     Render(render::Arguments),
-    /// Print the JSON Schema of jobs.yaml, for editors.
+    /// Print the JSON Schema of jobs.yaml, for editors; or its reference, for people.
     #[command(after_help = "Example:\n  longshore schema > jobs.schema.json")]
-    Schema,
+    Schema(schema::Arguments),
     /// Print the completions of a shell.
     #[command(
         after_help = "Example:\n  longshore completions bash > ~/.bash_completion.d/longshore"
@@ -145,6 +146,14 @@ enum Verb {
     /// Write the manual, a page for each verb.
     #[command(after_help = "Example:\n  longshore man ~/.local/share/man/man1")]
     Man(man::Arguments),
+}
+
+/// Whether a command line is one of longshore's, without running it: what documents show is held
+/// against this.
+pub fn understands(
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<(), clap::Error> {
+    Cli::try_parse_from(arguments).map(drop)
 }
 
 /// Runs the command line and returns the process's exit code.
@@ -202,7 +211,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Doctor(arguments) => block_on(doctor::run(&cli.common, arguments)),
         Verb::Render(arguments) => render::run(&cli.common, arguments),
         Verb::Man(arguments) => man::run(&cli.common, arguments, Cli::command()),
-        Verb::Schema => output::print_json(&crate::jobs::schema()),
+        Verb::Schema(arguments) => schema::run(arguments),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "longshore", &mut script);

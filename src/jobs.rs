@@ -21,6 +21,7 @@ mod period;
 pub mod prices;
 pub mod problem;
 mod read;
+pub mod reference;
 mod request;
 pub mod schedule;
 mod task;
@@ -129,31 +130,32 @@ macro_rules! settings {
 }
 
 settings! {
-    /// The ECS cluster, by name. `default` when nobody says.
+    /// The ECS cluster, by name. Without it: `default`.
     cluster: String,
-    /// The VPC's part that tasks live in.
+    /// The VPC's part that tasks live in. Without it: the job runs on this machine only.
     network: Network,
     /// Where containers of `image` jobs log to.
     logs: Logs,
-    /// Capacity providers, one for each attempt, the last one repeated.
+    /// Capacity providers, one for each attempt, the last one repeated. Without it: on demand.
     capacity: Vec<Capacity>,
-    /// Fargate's platform version. `LATEST` when nobody says.
+    /// Fargate's platform version. Without it: `LATEST`.
     platform_version: String,
-    /// Whether `aws ecs execute-command` may enter tasks.
+    /// Whether `aws ecs execute-command` may enter tasks. Without it: `false`.
     enable_execute_command: bool,
-    /// Tags on every task.
+    /// Tags on every task, beside `longshore:job` and `longshore:run`.
     tags: BTreeMap<String, String>,
-    /// Ends a task that runs longer, counted from its start.
+    /// Ends a task that runs longer, counted from its start: 1s to 14d. Without it: never.
     timeout: Period,
-    /// Ends a task that has not started by then, counted from its launch. 10m when nobody says.
+    /// Ends a task that has not started by then, counted from its launch: 1s to 14d. Without it:
+    /// 10m.
     start_within: Period,
-    /// Skips an event that is older than this when its turn comes.
+    /// An event that is older than this when its turn comes ends as `Skipped`. Without it: none.
     starting_deadline: Period,
-    /// When a failed attempt is followed by another.
+    /// When a failed attempt is followed by another. Without it: never.
     retry: Retry,
-    /// How often one attempt may be launched.
+    /// How often one attempt may be launched. Without it: 6 times in 15m.
     launches: Launches,
-    /// How many tasks of the job may live at a time.
+    /// How many tasks of the job may live at a time. Without it: any number.
     concurrency: Concurrency,
 }
 

@@ -44,7 +44,7 @@ pub enum RetryOn {
     Timeout,
     /// The main container exited with any code but 0.
     AnyExitCode,
-    /// The main container exited with one of these codes.
+    /// The main container exited with one of these codes, 1 to 255.
     ExitCode(Vec<u8>),
 }
 
@@ -53,11 +53,11 @@ pub enum RetryOn {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Backoff {
-    /// The first wait.
+    /// The wait after the first failure: 1s or more.
     pub delay: Period,
-    /// What each wait is multiplied with: 1 to 10.
+    /// What each further wait is multiplied with: 1 to 10.
     pub factor: f64,
-    /// The longest wait.
+    /// The longest wait: `delay` or more.
     pub max: Period,
 }
 
@@ -72,7 +72,7 @@ pub struct Launches {
     /// How long to wait after a task failed to start. After ECS refused one (no capacity), at
     /// least two minutes.
     #[serde(deserialize_with = "launch_backoff")]
-    #[schemars(with = "Backoff")]
+    #[schemars(with = "LaunchBackoff")]
     pub backoff: Backoff,
 }
 
@@ -121,12 +121,16 @@ impl Default for Backoff {
     }
 }
 
-/// A backoff whose parts that are left out are those of launches.
-#[derive(Deserialize)]
+/// Waiting times that grow, as those of `retry.backoff` do, and begin shorter.
+// A backoff whose parts that are left out are those of launches.
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct LaunchBackoff {
+    /// The wait after the first failed launch: 1s or more.
     delay: Period,
+    /// What each further wait is multiplied with: 1 to 10.
     factor: f64,
+    /// The longest wait: `delay` or more.
     max: Period,
 }
 

@@ -24,16 +24,16 @@ pub struct Network {
     /// Subnet ids, 1 to 16 in one VPC.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subnets: Vec<String>,
-    /// Tags that every subnet to be used has.
+    /// Instead of `subnets`: tags that every subnet to be used has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub subnet_tags: BTreeMap<String, String>,
     /// Security group ids, 1 to 5.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<String>,
-    /// One security group by its name in the VPC.
+    /// Instead of `securityGroups`: one by its name in the VPC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_group: Option<SecurityGroup>,
-    /// Whether tasks get a public address. False unless written out.
+    /// Whether tasks get a public address.
     #[serde(default)]
     pub assign_public_ip: bool,
 }

@@ -24,14 +24,14 @@ const PREFIX: &str = "parameters.";
 pub struct Parameter {
     /// What it is for.
     pub description: Option<String>,
-    /// `string` (the default), `integer` or `boolean`.
+    /// What the value is. Without it: `string`.
     #[serde(rename = "type")]
     pub kind: ParameterType,
-    /// A regular expression that the whole value must match.
+    /// A regular expression that the whole value must match. Without it: any value.
     pub pattern: Option<String>,
-    /// Characters at most: 1 to 1,024.
+    /// Characters at most: 1 to 1,024. Without it: 1,024.
     pub max_length: Option<usize>,
-    /// The value when none is given. Without it the parameter must be given.
+    /// The value when none is given. Without it: the parameter must be given.
     pub default: Option<String>,
 }
 

@@ -108,6 +108,7 @@ impl JsonSchema for Period {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
+            "title": "duration",
             "description": "A duration with units from large to small: `90s`, `15m`, `1h30m`, `2d`.",
             "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$",
             "minLength": 2

@@ -20,19 +20,20 @@ pub type Prices = BTreeMap<String, RegionPrices>;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RegionPrices {
-    /// Of Linux on Intel and AMD.
+    /// Of Linux on Intel and AMD. Without it: the table's, for its regions.
     #[serde(rename = "X86_64")]
     pub x86_64: Option<Rate>,
-    /// Of Linux on Graviton.
+    /// Of Linux on Graviton. Without it: the table's, for its regions.
     #[serde(rename = "ARM64")]
     pub arm64: Option<Rate>,
     /// Dollars for an hour of each GB of ephemeral storage beyond the 20 that every task has.
+    /// Without it: the table's, for its regions.
     pub storage_hour: Option<f64>,
-    /// What part of the price Spot saves: 0.7 is 70 %.
+    /// What part of the price of vCPU and memory Spot saves: 0.7 is 70 %. Without it: 0.7.
     pub spot_discount: Option<f64>,
 }
 
-/// Dollars for an hour.
+/// Dollars for an hour, of Linux.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rate {

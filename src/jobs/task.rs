@@ -30,27 +30,27 @@ pub struct TaskEntry {
     pub image: Option<String>,
     /// A task definition's family (the newest active revision is used) or `family:revision`.
     pub task_definition: Option<String>,
-    /// The main container: its exit code is the run's. `main` for an image.
+    /// The main container, whose exit code is the run's. Without it: `main`, for an `image`.
     pub container: Option<String>,
-    /// The image's entry point. Goes with `image` only.
+    /// The entry point. Without it: the image's. Goes with `image` only.
     pub entry_point: Option<Vec<String>>,
-    /// The command. Elements may hold templates.
+    /// The command. Elements may hold templates. Without it: the image's.
     pub command: Option<Vec<String>>,
     /// Environment variables. Values may hold templates; secrets go to `secrets`.
     pub environment: BTreeMap<String, String>,
     /// Environment variables ECS fills from Secrets Manager or SSM, by ARN. Goes with `image` only.
     pub secrets: BTreeMap<String, String>,
-    /// ECS cpu units: 256 (a quarter vCPU) to 16384. 256 for an image that does not say.
+    /// ECS cpu units: 256 (a quarter vCPU) to 16384. Without it: 256, for an `image`.
     pub cpu: Option<u32>,
-    /// MiB. 512 for an image that does not say.
+    /// MiB, of those that Fargate sells with this `cpu`. Without it: 512, for an `image`.
     pub memory: Option<u32>,
-    /// GiB of disk, 21 to 200; 20 without it.
+    /// GiB of disk, 21 to 200. Without it: 20.
     pub ephemeral_storage: Option<u32>,
-    /// What the task may do in AWS.
+    /// What the task may do in AWS. Without it: that of `defaults`.
     pub task_role_arn: Option<String>,
-    /// What ECS may do to start it: pull, log, read secrets.
+    /// What ECS may do to start it: pull, log, read secrets. Without it: that of `defaults`.
     pub execution_role_arn: Option<String>,
-    /// The CPU the image is built for. Goes with `image` only.
+    /// The CPU the image is built for. Without it: `X86_64`. Goes with `image` only.
     pub architecture: Option<Architecture>,
     /// The user inside the container. Goes with `image` only.
     pub user: Option<String>,
@@ -58,7 +58,7 @@ pub struct TaskEntry {
     pub working_directory: Option<String>,
     /// Whether the container's own files are read-only. Goes with `image` only.
     pub readonly_root_filesystem: Option<bool>,
-    /// From SIGTERM to SIGKILL, 2s to 2m; 30s without it. Goes with `image` only.
+    /// From SIGTERM to SIGKILL, 2s to 2m. Without it: 30s. Goes with `image` only.
     pub stop_timeout: Option<Period>,
 }
 

@@ -18,9 +18,10 @@ use crate::identity::{JobName, Namespace};
 pub struct TriggerEntry {
     /// When to start: `cron(0 2 * * ? *)`, `rate(5 minutes)` or `at(2026-12-24T18:00:00)`.
     schedule: Option<String>,
-    /// The IANA time zone of `schedule`, like `Europe/Paris`. UTC when absent.
+    /// The IANA time zone of `schedule`, like `Europe/Paris`. Without it: UTC.
     time_zone: Option<String>,
-    /// The name of the EventBridge rule or schedule, when it is not the job's own name.
+    /// The name of the EventBridge rule or schedule, when it is not the job's own name. Alone: of one
+    /// that is made elsewhere.
     schedule_name: Option<String>,
     /// Objects created in a bucket.
     s3: Option<S3Trigger>,

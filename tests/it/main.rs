@@ -15,6 +15,7 @@ mod crossings;
 mod diagnosis;
 #[cfg(feature = "aws")]
 mod doctor;
+mod documents;
 mod durability;
 #[cfg(feature = "aws")]
 mod dynamodb;
@@ -43,6 +44,7 @@ mod network;
 mod network_answers;
 #[cfg(feature = "aws")]
 mod operating;
+mod pictures;
 mod program;
 #[cfg(feature = "aws")]
 mod proxy;

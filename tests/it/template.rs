@@ -21,6 +21,7 @@ mod watching;
 mod workflows;
 
 use account::{Account, Files, KEY, TOPIC};
+pub(crate) use document::read;
 
 /// What the templates come to: as they are by default, and with a key and a topic.
 struct Deployed {

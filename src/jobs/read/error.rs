@@ -11,7 +11,7 @@ use crate::jobs::problem::Problem;
 use crate::jobs::yaml::{MERGE_KEY, Node, Path, Segment, Value};
 
 /// The remedy where nothing more fitting is known.
-const LOOK_UP: &str = "write what docs/jobs.md has for this key";
+const LOOK_UP: &str = "write what docs/reference.md has for this key";
 /// The longest value that is quoted in full, in characters.
 const QUOTED_CHARS_MAX: usize = 60;
 

@@ -167,7 +167,7 @@ fn ten_mistakes_in_a_document_are_ten_problems() {
              `exitCode` or `slow`: did you mean `interruption`?",
             "9:40 jobs.a.retry.on[1].exitCode[1]: is x, must be a whole number: \
              write a whole number",
-            "10:3 jobs.bad_name: bad_name has an underscore: write what docs/jobs.md has for this key",
+            "10:3 jobs.bad_name: bad_name has an underscore: write what docs/reference.md has for this key",
             "12:10 jobs.bad_name.cpu: is 0x10, must be a whole number from 0 to 65535: \
              write it in decimal digits",
             "17:9 jobs.c.triggers[0].s3: has no `bucket`: add `bucket:`",

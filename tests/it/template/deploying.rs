@@ -1,12 +1,17 @@
-//! docs/deploy.md against the templates: what it lists is there, what is there it lists.
+//! docs/deploy.md, cost.md and security.md against the templates: what they list is there, what is
+//! there they list.
 
 use serde_json::Value;
 
 use super::Deployed;
 
-fn page() -> String {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deploy.md");
+fn read(name: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     std::fs::read_to_string(path).unwrap()
+}
+
+fn page() -> String {
+    read("deploy.md")
 }
 
 fn deployed() -> Deployed {
@@ -60,20 +65,70 @@ fn the_deployer_s_policy_is_json_and_names_what_it_allows() {
     }
 }
 
-/// The last cell of a row as a number.
-fn dollars(row: &str) -> Option<f64> {
-    let cell = row.trim_end_matches(" |").rsplit(" | ").next()?;
-    cell.trim_matches('*').parse().ok()
+/// The last cells of a row that are numbers, in their order.
+fn numbers(row: &str) -> Vec<f64> {
+    let cells = row.trim_end_matches(" |").split(" | ");
+    cells.filter_map(|cell| cell.trim_matches(['*', '|', ' ']).parse().ok()).collect()
 }
 
 #[test]
-fn the_costs_of_a_million_runs_add_up() {
-    let page = page();
+fn the_costs_of_a_million_runs_are_reckoned_rightly() {
+    let page = read("cost.md");
     let table = page.split("| per million runs |").nth(1).unwrap().split("\n\n").next().unwrap();
-    let costs: Vec<f64> = table.lines().filter_map(dollars).collect();
-    let (together, parts) = costs.split_last().unwrap();
-    assert_eq!(parts.len(), 8);
-    assert!((parts.iter().sum::<f64>() - together).abs() < 0.005, "{parts:?} {together}");
+    let (mut sum, mut together, mut rows) = (0.0, None, 0);
+    for row in table.lines().map(numbers) {
+        match row.as_slice() {
+            [units, price, dollars] => {
+                // Half a cent either way, as the column is rounded.
+                assert!((units * price - dollars).abs() < 0.0051, "{row:?}");
+                let prices = page.split("| unit | price |").nth(1).unwrap();
+                assert!(prices.split("\n\n").next().unwrap().contains(&format!("{price}")));
+                sum += dollars;
+                rows += 1;
+            }
+            [all] => together = Some(*all),
+            _ => {}
+        }
+    }
+    assert_eq!(rows, 8);
+    assert!((sum - together.unwrap()).abs() < 0.005, "{sum} {together:?}");
+}
+
+#[test]
+fn every_permission_of_every_role_has_its_reason() {
+    let (page, deployed) = (read("security.md"), deployed());
+    let mut actions = std::collections::BTreeSet::new();
+    collect_actions(&deployed.files.template, &mut actions);
+    collect_actions(&deployed.files.triggers, &mut actions);
+    actions.retain(|action| action != "sqs:*" && action != "sts:AssumeRole");
+    assert!(actions.len() > 30, "{actions:?}");
+    let told = |action: &String| page.contains(&format!("`{action}`"));
+    let untold: Vec<&String> = actions.iter().filter(|action| !told(action)).collect();
+    assert!(untold.is_empty(), "{untold:?}");
+    for name in page.split('`').skip(1).step_by(2) {
+        let service = name.split(':').next().unwrap_or_default();
+        let is_action = ["sqs", "dynamodb", "events", "iam", "kms", "xray"].contains(&service);
+        assert!(!is_action || !name.contains(':') || actions.contains(name), "nobody has {name}");
+    }
+}
+
+/// Every action that a policy somewhere below allows or denies.
+fn collect_actions(value: &Value, found: &mut std::collections::BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match (key.as_str(), value) {
+                    ("Action", Value::String(action)) => drop(found.insert(action.clone())),
+                    ("Action", Value::Array(list)) => {
+                        found.extend(list.iter().filter_map(Value::as_str).map(str::to_owned));
+                    }
+                    _ => collect_actions(value, found),
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| collect_actions(value, found)),
+        _ => {}
+    }
 }
 
 /// cargo-lambda, which `sam build` calls, sets `panic = "abort"` where the profile says nothing: then

@@ -8,7 +8,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value, json};
 
 /// A file of the repository.
-pub(super) fn read(name: &str) -> Value {
+pub(crate) fn read(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     parse(&fs::read_to_string(path).unwrap())
 }
