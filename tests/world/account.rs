@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use longshore::ecs::{Described, RunTaskError};
 use longshore::event::{Container, Event, LastStatus, StopCode, TaskState};
-use longshore::identity::StartedBy;
+use longshore::identity::{Holder, StartedBy};
 use longshore::jobs::TaskRequest;
 use longshore::queue::QueueName;
 
@@ -223,16 +223,18 @@ impl World {
         if let Some(problem) = problem {
             self.breaks(|| problem);
         }
-        // Whoever has a slot keeps it for another launch, though the limit was lowered meanwhile.
+        // Whoever has a slot keeps it, though the limit was lowered meanwhile.
         if is_another_launch {
             return;
         }
+        let holder = Holder { run: whose.run.clone(), attempt: whose.attempt };
+        let taken = self.store.taken.get(&holder).copied().unwrap_or(self.now);
         let jobs = self.scene.jobs;
         let limit_of = |deployed: usize| {
             let job = jobs[deployed].get(whose.run.job())?;
             job.policy.concurrency.map(|concurrency| concurrency.limit)
         };
-        let [now, before] = self.jobs_in_use();
+        let [now, before] = self.jobs_in_use(taken);
         if let (Some(now), Some(before)) = (limit_of(now), limit_of(before)) {
             let limit = now.max(before);
             if living >= usize::try_from(limit).unwrap_or(usize::MAX) {

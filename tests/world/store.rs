@@ -17,6 +17,8 @@ const KEPT: SignedDuration = SignedDuration::from_hours(35 * 24);
 pub(crate) struct Store {
     pub(crate) runs: BTreeMap<RunId, Run>,
     pub(crate) slots: BTreeMap<JobName, Vec<Holder>>,
+    /// When each slot was taken.
+    pub(crate) taken: BTreeMap<Holder, Timestamp>,
     /// Writes for each run.
     pub(crate) writes: BTreeMap<RunId, u32>,
 }
@@ -119,6 +121,7 @@ impl World {
             return Slot::Full(slots.clone());
         }
         slots.push(holder.clone());
+        self.store.taken.insert(holder.clone(), self.now);
         self.write(&holder.run);
         self.note(|| format!("  {} takes a slot for attempt {}", holder.run, holder.attempt));
         Slot::Held

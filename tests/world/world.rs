@@ -197,10 +197,10 @@ impl World {
         if self.now >= self.scene.calm_from { 0 } else { self.tape.decide(kind, &odds) }
     }
 
-    /// The deployed jobs, and those that an invocation begun a while ago may still have.
-    pub(crate) fn jobs_in_use(&self) -> [usize; 2] {
+    /// The deployed jobs, and those that an invocation begun a while before may have had then.
+    pub(crate) fn jobs_in_use(&self, then: Timestamp) -> [usize; 2] {
         let (now, since) = self.deployed;
-        if self.now.duration_since(since) < secs(600) { [now, 0] } else { [now, now] }
+        if then.duration_since(since) < secs(600) { [now, 0] } else { [now, now] }
     }
 
     pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
