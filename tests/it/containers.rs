@@ -35,7 +35,7 @@ kill) take deaf || : > killed ;;
 inspect)
     case $line in *StopSignal*) cat signal 2>/dev/null; exit ;; esac
     # An answer that is late: it was true when it was asked for.
-    if take late; then until [ -e over ]; do sleep 0.02; done; echo '{"Status":"created"}'; exit; fi
+    if [ ! -e over ] && take late; then until [ -e over ]; do sleep 0.02; done; echo '{"Status":"created"}'; exit; fi
     if take restarting; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi
     if [ -e gone ]; then echo "Error: No such object: $3" >&2; exit 1; fi
     cat state.json ;;

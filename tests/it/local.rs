@@ -358,6 +358,8 @@ fn a_task_that_nobody_watched_to_its_end_is_lost_and_not_started_again() {
     let event = project.event("once");
     let first = project.start(&["local", &event]);
     wait_for("the task", || project.lines("marker") == 1);
+    // Between its start and that there is nothing to find it by.
+    wait_for("its process to be written down", || is_written_down(&project));
     first.kill();
     assert_eq!(project.processes("supervise-task").len(), 1);
     project.kill("supervise-task");
@@ -370,6 +372,13 @@ fn a_task_that_nobody_watched_to_its_end_is_lost_and_not_started_again() {
     let done = local(&project, &event);
     check_end(&done, 1, "Lost", None, "look at its log before you run the job again");
     assert_eq!((&done.json()["started"], project.lines("marker")), (&json!(0), 1), "{done:#?}");
+}
+
+/// Whether the ledger knows the process of its one task.
+#[cfg(target_os = "linux")]
+fn is_written_down(project: &Project) -> bool {
+    let file = Connection::open(project.path(LEDGER)).expect("the ledger opens");
+    file.query_row("SELECT body IS NOT NULL FROM tasks", [], |row| row.get(0)).unwrap_or(false)
 }
 
 #[test]

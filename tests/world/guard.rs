@@ -67,8 +67,8 @@ impl Guard {
             Self::Look => 36,
             Self::SlotsByName => 14,
             Self::ManyReceives => 80,
-            Self::Owner => 11_511,
-            Self::Clock => 1_672,
+            Self::Owner => 24_005,
+            Self::Clock => 3_787,
         }
     }
 }
