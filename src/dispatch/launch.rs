@@ -312,20 +312,7 @@ async fn refuse<L: Ledger, E: Ecs, Q: Queue>(
     now: Timestamp,
 ) -> Result<Run, PortError> {
     let until = policy::after_refusal(&run, call == Call::Again, now);
-    let launch = run.launch().map(|launch| launch.number);
-    let owner = run.owner.clone();
-    let updated = ledger::update_held(&backend.ledger, run, |stored| {
-        // Whoever took it over is calling RunTask with the same token: their answer counts.
-        let ours = matches!(stored.state, State::Launching { .. })
-            && stored.launch().map(|launch| launch.number) == launch
-            && stored.owner == owner;
-        if ours {
-            stored.refused(reason, until);
-        }
-        ours
-    })
-    .await?;
-    match updated {
+    match update_ours(backend, run, |stored| stored.refused(reason, until)).await? {
         Updated::Saved(run) => {
             backend.remind_at(&run, until, now).await?;
             Ok(*run)
@@ -333,6 +320,26 @@ async fn refuse<L: Ledger, E: Ecs, Q: Queue>(
         Updated::Left(run) => Ok(*run),
         Updated::Unknown(id) => Err(LedgerError::Vanished(id).into()),
     }
+}
+
+/// Changes a launch that is armed, while it is ours: whoever took it over is calling RunTask with
+/// the same token, and their answer counts.
+pub(super) async fn update_ours<L: Ledger, E, Q>(
+    backend: &Backend<L, E, Q>,
+    run: Run,
+    change: impl Fn(&mut Run),
+) -> Result<Updated, LedgerError> {
+    let (owner, launch) = (run.owner.clone(), run.launch().map(|launch| launch.number));
+    ledger::update_held(&backend.ledger, run, |stored| {
+        let ours = matches!(stored.state, State::Launching { .. })
+            && stored.launch().map(|launch| launch.number) == launch
+            && stored.owner == owner;
+        if ours {
+            change(stored);
+        }
+        ours
+    })
+    .await
 }
 
 pub(super) fn arm<L, E, Q>(

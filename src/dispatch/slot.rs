@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tracing::info;
 
-use super::launch::Call;
+use super::launch::{Call, update_ours};
 use super::{Invocation, tell};
 use crate::backend::{Backend, PortError};
 use crate::ecs::Ecs;
@@ -12,7 +12,7 @@ use crate::identity::{Holder, RunId};
 use crate::jobs::{Concurrency, Job, WhenFull};
 use crate::ledger::{self, Filter, Ledger, LedgerError, Slot, Updated};
 use crate::queue::Queue;
-use crate::run::{Line, Run, State, StopAsked, StopCause, Wait};
+use crate::run::{Line, Run, StopAsked, StopCause, Wait};
 use crate::stop;
 
 /// Whether a launch may go on.
@@ -37,16 +37,10 @@ pub(super) async fn admit<L: Ledger, E: Ecs, Q: Queue>(
         Slot::Full(holders) => holders,
     };
     let due = invocation.now + backend.timing.remind_again;
-    let owner = run.owner.clone();
-    let updated = ledger::update_held(&backend.ledger, run, |stored| {
-        let ours = stored.owner == owner && matches!(stored.state, State::Launching { .. });
-        match (ours, call) {
-            (true, Call::First | Call::Turn) => stored.wait_for_slot(invocation.now, due),
-            // RunTask may have been called before the limit was there: look first.
-            (true, Call::Again) => stored.wait(due, Wait::Doubt),
-            (false, _) => {}
-        }
-        ours
+    let updated = update_ours(backend, run, |stored| match call {
+        Call::First | Call::Turn => stored.wait_for_slot(invocation.now, due),
+        // RunTask may have been called before the limit was there: look first.
+        Call::Again => stored.wait(due, Wait::Doubt),
     })
     .await?;
     match updated {

@@ -10,9 +10,10 @@ use jiff::SignedDuration;
 use tracing::info;
 
 use super::Invocation;
+use super::launch::update_ours;
 use crate::backend::{Backend, PortError};
 use crate::ecs::Ecs;
-use crate::ledger::{self, Filter, Ledger, LedgerError, Updated};
+use crate::ledger::{Filter, Ledger, LedgerError, Updated};
 use crate::policy;
 use crate::queue::Queue;
 use crate::run::{Line, Run, State, Wait};
@@ -36,19 +37,8 @@ pub(super) async fn stand_in_line<L: Ledger, E: Ecs, Q: Queue>(
 ) -> Result<Run, PortError> {
     let now = (invocation.clock)();
     backend.brake.pull(&run.job, now);
-    let (owner, launch) = (run.owner.clone(), run.launch().map(|launch| launch.number));
-    let updated = ledger::update_held(&backend.ledger, run, |stored| {
-        // Whoever took it over is calling RunTask with the same token: their answer counts.
-        let ours = matches!(stored.state, State::Launching { .. })
-            && stored.owner == owner
-            && stored.launch().map(|launch| launch.number) == launch;
-        if ours {
-            stored.throttled(answer, now, now + backend.timing.remind_again);
-        }
-        ours
-    })
-    .await?;
-    match updated {
+    let due = now + backend.timing.remind_again;
+    match update_ours(backend, run, |stored| stored.throttled(answer, now, due)).await? {
         Updated::Saved(run) => {
             info!(run = %run.id, job = %run.job, attempt = run.attempt(), "waits for its turn");
             if !has_turn {
