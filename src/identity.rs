@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use data_encoding::{BASE32_NOPAD, Encoding};
 use schemars::JsonSchema;
@@ -176,17 +177,17 @@ fn hash(fields: &[&str]) -> String {
         hasher.update((field.len() as u64).to_be_bytes());
         hasher.update(field.as_bytes());
     }
-    let mut text = lower_base32().encode(&hasher.finalize());
+    let mut text = LOWER_BASE32.encode(&hasher.finalize());
     text.truncate(HASH_CHARS);
     text
 }
 
-fn lower_base32() -> Encoding {
+static LOWER_BASE32: LazyLock<Encoding> = LazyLock::new(|| {
     let mut spec = BASE32_NOPAD.specification();
     spec.symbols.make_ascii_lowercase();
     // The alphabet is a constant: were it wrong, upper case is still a base32.
     spec.encoding().unwrap_or(BASE32_NOPAD)
-}
+});
 
 /// One attempt of a run, as the holder of one of its job's slots.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,6 +4,7 @@
 //! that reads `{{ runId }}` stays that. Nothing here ever meets a shell.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -78,8 +79,7 @@ pub fn names(text: &str) -> Result<BTreeSet<String>, TemplateError> {
     if !has_placeholder(text) {
         return Ok(BTreeSet::new());
     }
-    let environment = environment();
-    let template = environment.template_from_str(text)?;
+    let template = ENVIRONMENT.template_from_str(text)?;
     Ok(template.undeclared_variables(true).into_iter().collect())
 }
 
@@ -88,7 +88,7 @@ pub fn fill(text: &str, values: &Values) -> Result<String, TemplateError> {
     if !has_placeholder(text) {
         return Ok(text.to_owned());
     }
-    let filled = environment().render_str(text, context(values)).map_err(|error| {
+    let filled = ENVIRONMENT.render_str(text, context(values)).map_err(|error| {
         // Name what is missing: minijinja only says that something is.
         if error.kind() == ErrorKind::UndefinedError {
             let missing: Vec<String> = names(text)
@@ -112,7 +112,7 @@ pub fn fill(text: &str, values: &Values) -> Result<String, TemplateError> {
     Ok(filled)
 }
 
-fn environment() -> Environment<'static> {
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -121,7 +121,7 @@ fn environment() -> Environment<'static> {
     );
     environment.add_filter("date", date);
     environment
-}
+});
 
 fn context(values: &Values) -> BTreeMap<&str, Value> {
     let mut context = BTreeMap::new();

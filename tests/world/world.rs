@@ -133,18 +133,16 @@ impl World {
     }
 
     fn begin(&mut self) {
-        let scene = self.scene.clone();
-        for (index, arrival) in scene.arrivals.iter().enumerate() {
-            self.schedule(arrival.at, What::Arrive(index));
-            if let Some(at) = arrival.again_at {
-                self.schedule(at, What::Arrive(index));
-            }
-            if let Some(at) = arrival.stop_at {
-                self.schedule(at, What::StopAsked(index));
-            }
+        let mut agenda = Vec::new();
+        for (index, arrival) in self.scene.arrivals.iter().enumerate() {
+            agenda.push((arrival.at, What::Arrive(index)));
+            agenda.extend(arrival.again_at.map(|at| (at, What::Arrive(index))));
+            agenda.extend(arrival.stop_at.map(|at| (at, What::StopAsked(index))));
         }
-        for (at, jobs) in scene.deployments {
-            self.schedule(at, What::Deploy(jobs));
+        let deployments = self.scene.deployments.iter();
+        agenda.extend(deployments.map(|(at, jobs)| (*at, What::Deploy(*jobs))));
+        for (at, what) in agenda {
+            self.schedule(at, what);
         }
     }
 

@@ -1,5 +1,8 @@
 //! Requests as ECS spells them: in its JSON, with its names.
 
+use std::collections::BTreeMap;
+use std::io;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -10,29 +13,14 @@ use crate::jobs::{Logs, Network};
 impl TaskRequest {
     /// `overrides` in ECS's own JSON.
     pub fn overrides(&self) -> Value {
-        let environment: Vec<Value> = self.environment.iter().map(name_value).collect();
-        let mut container = Map::new();
-        container.insert("name".to_owned(), json!(self.container));
-        if let Some(command) = &self.command {
-            container.insert("command".to_owned(), json!(command));
-        }
-        container.insert("environment".to_owned(), json!(environment));
-        let mut overrides = Map::new();
-        overrides.insert("containerOverrides".to_owned(), json!([container]));
-        let Changes { cpu, memory, ephemeral_storage, task_role_arn, execution_role_arn } =
-            &self.changes;
-        insert(&mut overrides, "cpu", cpu.map(|cpu| cpu.to_string()));
-        insert(&mut overrides, "memory", memory.map(|memory| memory.to_string()));
-        let storage = ephemeral_storage.map(|gib| json!({ "sizeInGiB": gib }));
-        insert(&mut overrides, "ephemeralStorage", storage);
-        insert(&mut overrides, "taskRoleArn", task_role_arn.as_ref());
-        insert(&mut overrides, "executionRoleArn", execution_role_arn.as_ref());
-        Value::Object(overrides)
+        json!(Overrides::of(self))
     }
 
     /// What ECS will count against its limit.
     pub fn overrides_chars(&self) -> usize {
-        self.overrides().to_string().chars().count()
+        let mut chars = Chars(0);
+        // Nothing in it can fail to be written, and counting does not fail.
+        serde_json::to_writer(&mut chars, &Overrides::of(self)).map_or(usize::MAX, |()| chars.0)
     }
 
     /// The request in ECS's own JSON. Subnets and groups that are found by tags or name are not in
@@ -68,6 +56,82 @@ impl TaskRequest {
     }
 }
 
+/// What of a task definition a request changes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Overrides<'a> {
+    container_overrides: [ContainerOverride<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ephemeral_storage: Option<EphemeralStorage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_role_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_role_arn: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ContainerOverride<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<&'a [String]>,
+    environment: Vec<Variable<'a>>,
+}
+
+#[derive(Serialize)]
+struct Variable<'a> {
+    name: &'a str,
+    value: &'a str,
+}
+
+#[derive(Serialize)]
+struct EphemeralStorage {
+    #[serde(rename = "sizeInGiB")]
+    size: u32,
+}
+
+impl<'a> Overrides<'a> {
+    fn of(request: &'a TaskRequest) -> Self {
+        let Changes { cpu, memory, ephemeral_storage, task_role_arn, execution_role_arn } =
+            &request.changes;
+        let container = ContainerOverride {
+            name: &request.container,
+            command: request.command.as_deref(),
+            environment: variables(&request.environment),
+        };
+        Self {
+            container_overrides: [container],
+            cpu: cpu.map(|cpu| cpu.to_string()),
+            memory: memory.map(|memory| memory.to_string()),
+            ephemeral_storage: ephemeral_storage.map(|size| EphemeralStorage { size }),
+            task_role_arn: task_role_arn.as_deref(),
+            execution_role_arn: execution_role_arn.as_deref(),
+        }
+    }
+}
+
+fn variables(environment: &BTreeMap<String, String>) -> Vec<Variable<'_>> {
+    environment.iter().map(|(name, value)| Variable { name, value }).collect()
+}
+
+/// Counts the characters of what is written as UTF-8.
+struct Chars(usize);
+
+impl io::Write for Chars {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let is_first = |byte: &&u8| (**byte & 0b1100_0000) != 0b1000_0000;
+        self.0 += bytes.iter().filter(is_first).count();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl TaskDefinition {
     /// The RegisterTaskDefinition request in ECS's own JSON.
     pub fn to_register(&self) -> Value {
@@ -82,8 +146,7 @@ impl TaskDefinition {
         insert(&mut container, "cpu", Some(0));
         insert(&mut container, "entryPoint", self.entry_point.as_ref());
         insert(&mut container, "command", self.command.as_ref());
-        let environment: Vec<Value> = self.environment.iter().map(name_value).collect();
-        insert(&mut container, "environment", Some(environment));
+        insert(&mut container, "environment", Some(variables(&self.environment)));
         let secrets: Vec<Value> = self
             .secrets
             .iter()
@@ -101,7 +164,7 @@ impl TaskDefinition {
         insert(&mut request, "networkMode", Some("awsvpc"));
         insert(&mut request, "cpu", Some(self.cpu.to_string()));
         insert(&mut request, "memory", Some(self.memory.to_string()));
-        let storage = self.ephemeral_storage.map(|gib| json!({ "sizeInGiB": gib }));
+        let storage = self.ephemeral_storage.map(|size| EphemeralStorage { size });
         insert(&mut request, "ephemeralStorage", storage);
         insert(&mut request, "taskRoleArn", self.task_role_arn.as_ref());
         insert(&mut request, "executionRoleArn", self.execution_role_arn.as_ref());
@@ -127,10 +190,6 @@ fn insert(map: &mut Map<String, Value>, name: &str, value: Option<impl Serialize
     if let Some(value) = value {
         map.insert(name.to_owned(), json!(value));
     }
-}
-
-fn name_value((name, value): (&String, &String)) -> Value {
-    json!({ "name": name, "value": value })
 }
 
 fn to_awsvpc(network: &Network) -> Value {
