@@ -22,6 +22,8 @@ mod rerun;
 mod slot;
 mod turn;
 
+pub use rerun::done_before;
+
 use launch::{Call, arm, launch, launch_anew, look, repeat, request};
 
 /// Tells the time.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::exit::{Exit, Failure};
 use super::records::Records;
 use super::{Common, Format, LedgerPath, output};
-use crate::jobs::Period;
+use crate::jobs::{Period, earlier};
 use crate::run::{Attempt, Launch, Run, Verdict};
 
 #[cfg(feature = "aws")]
@@ -52,10 +52,10 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
     }
     let records = Records::open(common, &arguments.ledger).await?;
     let run = records.find(&arguments.run).await?;
-    let since = arguments.since.map(|period| Timestamp::now().checked_sub(period.duration()));
+    let now = Timestamp::now();
     let part = Part {
         attempt: arguments.attempt,
-        since: since.map(|time| time.unwrap_or(Timestamp::MIN)),
+        since: arguments.since.map(|period| earlier(now, period)),
     };
     if part.attempt.is_some_and(|attempt| run.attempts.iter().all(|a| a.number != attempt)) {
         return Err(Failure::bad(format!(

@@ -1,5 +1,7 @@
 //! Where runs are looked up: in this machine's ledger, or in an AWS account's.
 
+use std::time::Duration;
+
 use super::exit::Failure;
 use super::output::printable;
 use super::{Common, LedgerPath};
@@ -14,6 +16,8 @@ use crate::run::{Run, StopAsked};
 #[cfg(feature = "aws")]
 use crate::{cli::jobs_file, cloud::Cloud};
 
+/// How long AWS may be out of reach while a run, its log or a list is followed.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// Runs among which one is looked for that a mistyped id may mean, the newest.
 const SUGGESTED_FROM: usize = 100;
 

@@ -9,6 +9,8 @@ use super::exit::{Exit, Failure};
 use super::output::{self, BAD, BOLD, DIM, GOOD, printable};
 use super::records::Records;
 use super::{Common, Format, LedgerPath, jobs_file};
+use crate::dispatch::done_before;
+use crate::event::Rerun;
 use crate::jobs::Jobs;
 use crate::queue::QueueName;
 use crate::queue::dead::{Contents, DeadLetter, DeadQueue};
@@ -23,7 +25,8 @@ pub(super) const HELP: &str = "\
 Example:
   longshore replay --dry-run --on aws
 
-A letter that jobs.yaml here would have rejected again, or that cannot be read, stays where it is.
+A letter that would only be rejected again, as jobs.yaml here and the run it asks for tell, or that
+cannot be read, stays where it is.
 All others go back: task states to record, all else to dispatch. Each is sent before it is taken
 out, so none is lost; one that is sent twice makes one run all the same. Values of events are not
 printed. Exits with 1 when letters stay.";
@@ -70,17 +73,40 @@ struct Judged {
 }
 
 impl Judged {
-    fn all(letters: Vec<DeadLetter>, jobs: Option<&Jobs>, common: &Common) -> Vec<Self> {
-        let judge = |letter: DeadLetter| Self {
-            contents: letter.contents(jobs, &common.namespace),
-            letter,
-        };
-        letters.into_iter().map(judge).collect()
+    async fn all(
+        letters: Vec<DeadLetter>,
+        jobs: Option<&Jobs>,
+        common: &Common,
+        records: &Records,
+    ) -> Vec<Self> {
+        let mut all = Vec::new();
+        for letter in letters {
+            let mut contents = letter.contents(jobs, &common.namespace);
+            if let Some(rerun) = letter.rerun()
+                && let Err(why) = judge(&rerun, jobs, records).await
+            {
+                contents.destination = Err(why);
+            }
+            all.push(Self { letter, contents });
+        }
+        all
     }
 
     /// Where it goes; `None` when it stays.
     fn destination(&self) -> Option<QueueName> {
         self.contents.destination.as_ref().ok().copied()
+    }
+}
+
+/// Why dispatch would reject it again, if it would.
+async fn judge(rerun: &Rerun, jobs: Option<&Jobs>, records: &Records) -> Result<(), String> {
+    let found = records.load(&rerun.run).await.map_err(|error| error.to_string())?;
+    let run = done_before(rerun, found).map_err(|error| error.to_string())?;
+    match jobs {
+        Some(jobs) => {
+            jobs.wanting_again(rerun, &run.values).map(drop).map_err(|error| error.to_string())
+        }
+        None => Ok(()),
     }
 }
 
@@ -91,10 +117,11 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
         false => None,
     };
     let records = Records::open(common, &arguments.ledger).await?;
-    let letters = match records {
-        Records::Local(local) => local::replay(common, arguments, jobs.as_ref(), &local)?,
+    let judge = async |letters| Judged::all(letters, jobs.as_ref(), common, &records).await;
+    let letters = match &records {
+        Records::Local(local) => local::replay(arguments, local, judge).await?,
         #[cfg(feature = "aws")]
-        Records::Aws { cloud, .. } => aws::replay(common, arguments, jobs.as_ref(), &cloud).await?,
+        Records::Aws { cloud, .. } => aws::replay(arguments, cloud, judge).await?,
     };
     print(common, arguments, &letters)
 }

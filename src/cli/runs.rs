@@ -11,7 +11,7 @@ use super::output::{self, printable};
 use super::records::Records;
 use super::{Common, Format, LedgerPath, jobs_file, layout, timeline};
 use crate::identity::JobName;
-use crate::jobs::{Jobs, Period, nearest};
+use crate::jobs::{Jobs, Period, earlier, nearest};
 use crate::ledger::Filter;
 use crate::run::{Run, Verdict};
 
@@ -58,12 +58,11 @@ impl Arguments {
         if self.failed {
             verdicts.extend([Verdict::Failed, Verdict::TimedOut, Verdict::Lost]);
         }
-        let since = self.since.map(|period| now.checked_sub(period.duration()));
         Filter {
             job: self.job.clone(),
             verdicts,
             open: self.open,
-            since: since.map(|time| time.unwrap_or(Timestamp::MIN)),
+            since: self.since.map(|period| earlier(now, period)),
             limit: self.limit,
             ..Filter::default()
         }

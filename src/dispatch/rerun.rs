@@ -21,16 +21,20 @@ pub(super) async fn start_again<L: Ledger, E: Ecs, Q: Queue>(
     rerun: &Rerun,
     invocation: Invocation<'_>,
 ) -> Result<Dispatched, DispatchError> {
-    let earlier = backend.ledger.load(&rerun.run).await.map_err(PortError::from)?;
-    let Some(earlier) = earlier else {
-        return Err(DispatchError::UnknownRun(rerun.run.clone()));
-    };
-    if earlier.verdict().is_none() {
-        return Err(DispatchError::NotEnded(earlier.id));
-    }
+    let found = backend.ledger.load(&rerun.run).await.map_err(PortError::from)?;
+    let earlier = done_before(rerun, found)?;
     let wanted = jobs.wanting_again(rerun, &earlier.values)?;
     let id = rerun.run_id();
     let note = |run: &mut Run| run.note_rerun(&id, invocation.now);
     ledger::update_held(&backend.ledger, earlier, note).await.map_err(PortError::from)?;
     Ok(start(backend, jobs, event, &wanted, invocation).await?)
+}
+
+/// The run that is wanted once more, if it is over.
+pub fn done_before(rerun: &Rerun, found: Option<Run>) -> Result<Run, DispatchError> {
+    match found {
+        None => Err(DispatchError::UnknownRun(rerun.run.clone())),
+        Some(run) if run.verdict().is_none() => Err(DispatchError::NotEnded(run.id)),
+        Some(run) => Ok(run),
+    }
 }

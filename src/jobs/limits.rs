@@ -280,6 +280,11 @@ fn check_range(
     }
 }
 
+/// `time` and a period before it; the beginning of time when there is no such time.
+pub fn earlier(time: Timestamp, period: Period) -> Timestamp {
+    time.checked_sub(period.duration()).unwrap_or(Timestamp::MIN)
+}
+
 /// `time` and a period after it; the end of time when there is no such time.
 pub fn later(time: Timestamp, period: Period) -> Timestamp {
     time.checked_add(period.duration()).unwrap_or(Timestamp::MAX)

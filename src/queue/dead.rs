@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::QueueName;
-use crate::event::{Event, Unreadable, read_body};
+use crate::event::{Event, Rerun, Unreadable, read_body};
 use crate::identity::{Namespace, StartedBy};
 use crate::jobs::Jobs;
 
@@ -83,6 +83,14 @@ impl DeadLetter {
         match field("body") {
             Some(body) => (body, field("reason")),
             None => (message, None),
+        }
+    }
+
+    /// The run that a person wants once more, if the letter is about nothing else.
+    pub fn rerun(&self) -> Option<Rerun> {
+        match read_body(self.body.as_bytes(), &self.id).as_slice() {
+            [Ok(Event::Rerun(rerun))] => Some(rerun.clone()),
+            _ => None,
         }
     }
 

@@ -103,3 +103,32 @@ fn a_letter_that_was_rejected_again_has_its_new_reason() {
     assert!(reasons[0].contains("not_json_object"), "{reasons:?}");
     assert!(reasons[2].contains("is not declared by the job"), "{reasons:?}");
 }
+
+#[test]
+fn a_rerun_stays_until_its_run_can_be_done_again() {
+    let project = Project::new(&job("echo x >> marker", &["parameters: { day: { pattern: x } }"]));
+    let first = project.run(&["run", "work", "-q", "-p", "day=x", "-o", "json"]);
+    let id = text(&first.only_run(), "runId").to_owned();
+    let unknown = format!("work-{}", "a".repeat(20));
+    let reruns = [
+        json!({ "rerun": unknown, "key": "k" }),
+        json!({ "rerun": id, "parameters": { "day": "y" }, "key": "k" }),
+    ];
+    let record = |body: &Value| {
+        json!({ "eventSource": "aws:sqs", "messageId": "m-1", "body": body.to_string() })
+    };
+    let records: Vec<Value> = reruns.iter().map(record).collect();
+    project.write("batch.json", json!({ "Records": records }).to_string());
+    let rejected = project.run(&["local", "-q", "batch.json"]);
+    assert_eq!(rejected.code, Some(1), "{rejected:#?}");
+    let (found, counts) = letters(&project.run(&["replay", "-o", "json"]));
+    assert_eq!(counts, (0, 2), "{found:#?}");
+    for (letter, why) in found.iter().zip([&*format!("no run `{unknown}`"), "must match `x`"]) {
+        assert!(text(letter, "stays").contains(why), "{letter:#}");
+    }
+    project.write("jobs.yaml", job("echo y >> marker", &["parameters: { day: { pattern: y } }"]));
+    assert_eq!(letters(&project.run(&["replay", "-o", "json"])).1, (1, 1));
+    let again = project.run(&["local", "-q", "-o", "json"]);
+    assert_eq!(again.only_run()["verdict"], "Succeeded", "{again:#?}");
+    assert_eq!(project.lines("marker"), 2);
+}

@@ -6,6 +6,7 @@ use super::follower::Follower;
 use super::{Part, is_over, last_task, silence, to_json};
 use crate::aws::logs::{LogError, LogLine};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::records::PATIENCE;
 use crate::cli::{Common, Format, output};
 use crate::cloud::{Cloud, NoLog};
 use crate::ledger::LedgerError;
@@ -14,8 +15,6 @@ use crate::run::Run;
 /// How often a followed log is asked for: CloudWatch Logs takes 25 questions a second from an
 /// account, and of several people at once.
 const FOLLOW: Duration = Duration::from_secs(1);
-/// How long AWS may be out of reach while a log is followed.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Prints what is there.
 pub(super) async fn print(

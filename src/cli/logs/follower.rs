@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::cloudwatch::PATIENCE;
+use crate::cli::records::PATIENCE;
 use super::launches;
 use crate::aws::logs::{LogError, LogLine, LogStream, Page};
 use crate::cli::exit::Failure;

@@ -1,23 +1,22 @@
 //! `replay --on aws`: the dead-letter queues of the installation.
 
-use super::{Arguments, Common, Failure, Judged};
+use super::{Arguments, Failure, Judged};
 use crate::cloud::Cloud;
-use crate::jobs::Jobs;
 use crate::queue::QueueError;
+use crate::queue::dead::DeadLetter;
 use crate::queue::sqs::dead::DeadLetters;
 
 pub(super) async fn replay(
-    common: &Common,
     arguments: &Arguments,
-    jobs: Option<&Jobs>,
     cloud: &Cloud,
+    judge: impl AsyncFn(Vec<DeadLetter>) -> Vec<Judged>,
 ) -> Result<Vec<Judged>, Failure> {
     let queues = arguments.queues();
     let dead = cloud.dead_letters(&queues).await.map_err(failure)?;
     let mut all = Vec::new();
     for queue in queues {
         let letters = dead.receive(queue, usize::from(arguments.limit)).await.map_err(failure)?;
-        let mut letters = Judged::all(letters, jobs, common);
+        let mut letters = judge(letters).await;
         settle(arguments, &dead, &letters).await.map_err(failure)?;
         all.append(&mut letters);
     }

@@ -1,21 +1,18 @@
 //! `replay` on this machine: what was rejected.
 
-use super::{Arguments, Common, Failure, Judged};
-use crate::jobs::Jobs;
+use super::{Arguments, Failure, Judged};
 use crate::local::Local;
-use crate::queue::dead::DeadQueue;
+use crate::queue::dead::{DeadLetter, DeadQueue};
 
-pub(super) fn replay(
-    common: &Common,
+pub(super) async fn replay(
     arguments: &Arguments,
-    jobs: Option<&Jobs>,
     local: &Local,
+    judge: impl AsyncFn(Vec<DeadLetter>) -> Vec<Judged>,
 ) -> Result<Vec<Judged>, Failure> {
     if !arguments.queues().contains(&DeadQueue::Reject) {
         return Ok(Vec::new());
     }
-    let letters = local.dead_letters(usize::from(arguments.limit))?;
-    let letters = Judged::all(letters, jobs, common);
+    let letters = judge(local.dead_letters(usize::from(arguments.limit))?).await;
     if !arguments.dry_run {
         for judged in &letters {
             if let Some(to) = judged.destination() {

@@ -8,6 +8,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::interrupts::{Interrupt, Interrupts};
 use crate::cli::logs::Aside;
 use crate::cli::output;
+use crate::cli::records::PATIENCE;
 use crate::cli::show::{conclusion, tell};
 use crate::cli::stop::wish;
 use crate::cli::timeline::{self, timeline};
@@ -23,8 +24,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const CLAIM_EXPECTED: Duration = Duration::from_secs(30);
 /// After this long it is no use to wait: an event that was rejected is never claimed.
 const CLAIM_LIMIT: Duration = Duration::from_secs(15 * 60);
-/// How long the ledger may be out of reach while a run is waited for.
-const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Waits for one run.
 pub(super) struct Watcher<'a> {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{self, DIM, printable};
-use crate::cli::records::{Place, Records};
+use crate::cli::records::{PATIENCE, Place, Records};
 use crate::cli::show::conclusion;
 use crate::cli::{Common, Format, timeline};
 use crate::identity::RunId;
@@ -17,10 +17,9 @@ use crate::run::{Run, Verdict};
 /// Runs that were claimed so long before the newest one known may show up later: clocks differ, and
 /// lists are behind.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
-/// Open runs that are watched at most.
-const OPEN_MAX: usize = 1_000;
-/// How long the ledger may be out of reach.
-const PATIENCE: Duration = Duration::from_secs(5 * 60);
+/// Open runs that are watched at most, and of the newest runs as many are looked at each time:
+/// whoever follows a burst shall not read a table of thousands every three seconds.
+const WATCHED_MAX: usize = 1_000;
 
 /// What was seen so far.
 struct Seen {
@@ -73,8 +72,8 @@ async fn begin(records: &Records, filter: &Filter) -> Result<(Seen, Vec<Run>), F
     let mut seen =
         Seen { told: BTreeMap::new(), open: BTreeSet::new(), since: Timestamp::now() - OVERLAP };
     let of_job = Filter { job: filter.job.clone(), ..Filter::default() };
-    let open = Filter { open: true, limit: OPEN_MAX, ..of_job.clone() };
-    let recent = Filter { since: Some(seen.since), ..of_job };
+    let open = Filter { open: true, limit: WATCHED_MAX, ..of_job.clone() };
+    let recent = Filter { since: Some(seen.since), limit: WATCHED_MAX, ..of_job };
     let mut known = records.list(&open).await?;
     known.extend(records.list(&recent).await?);
     // After the others: what is claimed in between is in this list, or in the next look.
@@ -89,7 +88,12 @@ async fn begin(records: &Records, filter: &Filter) -> Result<(Seen, Vec<Run>), F
 
 /// The runs that may have changed, the oldest first.
 async fn look(records: &Records, filter: &Filter, seen: &Seen) -> Result<Vec<Run>, LedgerError> {
-    let recent = Filter { job: filter.job.clone(), since: Some(seen.since), ..Filter::default() };
+    let recent = Filter {
+        job: filter.job.clone(),
+        since: Some(seen.since),
+        limit: WATCHED_MAX,
+        ..Filter::default()
+    };
     let mut runs = records.list_again(&recent).await?;
     let listed: BTreeSet<&RunId> = runs.iter().map(|run| &run.id).collect();
     let others: Vec<RunId> = seen.open.iter().filter(|id| !listed.contains(id)).cloned().collect();
@@ -121,7 +125,7 @@ impl Seen {
     fn note(&mut self, run: &Run) -> bool {
         match run.verdict() {
             Some(_) => drop(self.open.remove(&run.id)),
-            None if self.open.len() < OPEN_MAX => drop(self.open.insert(run.id.clone())),
+            None if self.open.len() < WATCHED_MAX => drop(self.open.insert(run.id.clone())),
             None => {}
         }
         self.since = self.since.max(run.created_at - OVERLAP);
