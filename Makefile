@@ -3,7 +3,7 @@
 MOTO := target/moto/bin/moto_server
 
 .PHONY: local test containers fuzz durability simulate replay e2e check deny licences release schema
-.PHONY: reference pictures triggers lint-template bench clean
+.PHONY: reference pictures triggers lint-template lint-workflows bench clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
 local:
@@ -123,6 +123,23 @@ lint-template: $(CFN_LINT)/bin/cfn-lint
 $(CFN_LINT)/bin/cfn-lint:
 	python3 -m venv $(CFN_LINT)
 	$(CFN_LINT)/bin/pip install --quiet --disable-pip-version-check cfn-lint==1.58.0
+
+# Looks at the workflow of this repository, and at the one that `longshore init` writes: as GitHub's
+# schema has it, and for what lets others in. Needs Python, and the network once.
+WORKFLOW_LINT = target/workflow-lint-1.32.0
+WORKFLOWS = .github/workflows/ci.yml $(WORKFLOW_LINT)/project/.github/workflows/longshore.yml
+INIT = --image alpine:3.22 --cluster batch --vpc vpc-0a1b2c3d4e5f60718 --subnet-tags Type=private \
+    --region eu-west-1 --schedule 'rate(1 day)'
+lint-workflows: $(WORKFLOW_LINT)/bin/zizmor
+	cargo run --locked --quiet --no-default-features -- \
+	    init $(WORKFLOW_LINT)/project --yes --force $(INIT)
+	$(WORKFLOW_LINT)/bin/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(WORKFLOW_LINT)/bin/zizmor --offline --pedantic --no-progress $(WORKFLOWS)
+
+$(WORKFLOW_LINT)/bin/zizmor:
+	python3 -m venv $(WORKFLOW_LINT)
+	$(WORKFLOW_LINT)/bin/pip install --quiet --disable-pip-version-check \
+	    zizmor==1.32.0 check-jsonschema==0.39.0
 
 clean:
 	cargo clean
