@@ -2,7 +2,7 @@
 
 MOTO := target/moto/bin/moto_server
 
-.PHONY: local test containers fuzz durability simulate replay e2e check deny licences release schema
+.PHONY: local test containers fuzz durability simulate replay e2e playground check deny licences release schema
 .PHONY: reference pictures triggers lint-template lint-workflows bench clean
 
 # Runs the main job on this machine: no AWS account, no SDKs.
@@ -64,6 +64,13 @@ bench:
 e2e: target/ministack/installed target/sam/installed target/cargo-lambda/installed
 	cargo test --locked --quiet --no-run --test it  # as `make test` builds it: the SDKs only once
 	target/ministack/bin/python -B tests/e2e/run.py
+
+# Deploys JOBS onto an AWS of this machine and leaves it there, to play with, until Ctrl-C: `make
+# playground JOBS=mine.yaml`.
+JOBS = jobs.yaml
+playground: target/ministack/installed target/sam/installed target/cargo-lambda/installed
+	cargo test --locked --quiet --no-run --test it  # as above
+	target/ministack/bin/python -B tests/e2e/playground.py $(JOBS)
 
 target/%/installed: tests/e2e/%.txt
 	python3 -m venv --clear target/$*

@@ -29,7 +29,9 @@ mod template;
 mod trigger;
 mod yaml;
 
-pub use limits::{Backoff, Concurrency, Launches, Policy, Retry, RetryOn, WhenFull, earlier, later};
+pub use limits::{
+    Backoff, Concurrency, Launches, Policy, Retry, RetryOn, WhenFull, earlier, later,
+};
 pub use matching::{Match, Unwanted};
 pub(crate) use nearest::nearest;
 pub use network::{Network, SecurityGroup};

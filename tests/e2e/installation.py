@@ -1,6 +1,7 @@
 """An installation on this machine: AWS by ministack, ECS by `longshore local --serve`, and between
 them what `sam build` and `sam deploy` make of the project, as users of it build and deploy."""
 
+import contextlib
 import json
 import os
 import platform
@@ -9,11 +10,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
 
 import boto3
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / "target"
@@ -23,6 +26,8 @@ JOBS = PROJECT / "config" / "jobs.yaml"
 CLI = TARGET / "debug" / "longshore"
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
+# ministack has it from the start.
+VPC = "vpc-00000001"
 
 # Nothing of whoever runs this: no profile, no account, no settings.
 for name in [name for name in os.environ if name.startswith(("AWS_", "LONGSHORE_", "SAM_"))]:
@@ -80,7 +85,7 @@ def longshore(*arguments):
     return done.returncode, done.stdout
 
 
-def lay_out_project():
+def lay_out_project(jobs):
     """A project as its users have it: our sources and our template.yaml, jobs of its own. Beside
     them is our own target/, so that no crate is compiled twice but longshore itself."""
     JOBS.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +93,7 @@ def lay_out_project():
         link = PROJECT / name
         link.unlink(missing_ok=True)
         link.symlink_to(ROOT / name)
-    shutil.copyfile(ROOT / "tests" / "e2e" / "jobs.yaml", JOBS)
+    shutil.copyfile(jobs, JOBS)
     shutil.copyfile(ROOT / "template.yaml", PROJECT / "template.yaml")
 
 
@@ -120,12 +125,79 @@ def deploy():
         )
 
 
+def make_bucket(name):
+    """A bucket that tells EventBridge of its objects."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_bucket_notification_configuration(
+        Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+
+
+def tag_subnets():
+    """The subnets of the VPC that ministack has from the start are found as `Type: private`."""
+    ec2 = client("ec2")
+    subnets = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [VPC]}])["Subnets"]
+    ids = [subnet["SubnetId"] for subnet in subnets]
+    ec2.create_tags(Resources=ids, Tags=[{"Key": "Type", "Value": "private"}])
+
+
+def clusters():
+    """Those that the deployed jobs run in."""
+    jobs = yaml.safe_load(JOBS.read_text())
+    return {job.get("cluster", "default") for job in [jobs.get("defaults", {}), *jobs["jobs"].values()]}
+
+
+class Logs(threading.Thread):
+    """Does what Fargate's awslogs does: what tasks print is in CloudWatch Logs line by line."""
+
+    def __init__(self, folder, ecs_endpoint):
+        super().__init__(daemon=True)
+        self.folder, self.ecs, self.logs = folder, client("ecs", ecs_endpoint), client("logs")
+        self.streams, self.told, self.over = {}, {}, threading.Event()
+
+    def run(self):
+        while not self.over.wait(0.3):
+            for log in self.folder.glob("*.log"):
+                printed = log.read_bytes()
+                end = printed.rfind(b"\n") + 1
+                lines = printed[self.told.get(log, 0):end].decode(errors="replace").splitlines()
+                if lines:
+                    self.told[log] = end
+                    self.tell(log, lines)
+
+    def tell(self, log, lines):
+        group, stream = self.stream(log)
+        now = int(time.time() * 1000)
+        events = [{"timestamp": now, "message": line or " "} for line in lines]
+        self.logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+
+    def task(self, cluster, name):
+        return next(iter(self.ecs.describe_tasks(cluster=cluster, tasks=[name])["tasks"]), None)
+
+    def stream(self, log):
+        """The group and the stream of a task, made when it prints its first line."""
+        if log not in self.streams:
+            task = next(filter(None, (self.task(cluster, log.stem) for cluster in clusters())))
+            definition = self.ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])
+            container = definition["taskDefinition"]["containerDefinitions"][0]
+            options = container["logConfiguration"]["options"]
+            group = options["awslogs-group"]
+            stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{log.stem}"
+            with contextlib.suppress(self.logs.exceptions.ResourceAlreadyExistsException):
+                self.logs.create_log_group(logGroupName=group)
+            self.logs.create_log_stream(logGroupName=group, logStreamName=stream)
+            self.streams[log] = group, stream
+        return self.streams[log]
+
+
 class Servers:
     """ministack and the ECS, for as long as the `with` lasts. `folder` is where tasks run."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
         self.started = []
+        self.logs = None
 
     def __enter__(self):
         try:
@@ -166,6 +238,8 @@ class Servers:
         }
         self.spawn("ministack", own, TARGET / "ministack/bin/ministack")
         until("ministack", lambda: self.answers("/_localstack/health"))
+        self.logs = Logs(self.folder / "ecs.tasks", self.ecs_endpoint)
+        self.logs.start()
 
     def spawn(self, log, variables, *command, stdout=None):
         with (OURS / f"{log}.log").open("w") as out:
@@ -188,6 +262,9 @@ class Servers:
 
     def end(self):
         """Ends what was started, the last first; the functions of ministack are of its group."""
+        if self.logs:
+            self.logs.over.set()
+            self.logs.join()
         for child in reversed(self.started):
             child.terminate()
             try:

@@ -16,7 +16,8 @@ import zipfile
 from datetime import datetime, timezone
 
 from installation import (
-    JOBS, OURS, Failed, Servers, build, client, deploy, lay_out_project, longshore, until,
+    JOBS, OURS, ROOT, Failed, Servers, build, client, deploy, lay_out_project, longshore,
+    make_bucket, tag_subnets, until,
 )
 
 BEGUN = time.monotonic()
@@ -47,16 +48,9 @@ class Account:
     def __init__(self, folder, ecs_endpoint):
         self.folder, self.sqs, self.events = folder, client("sqs"), client("events")
         self.ecs_endpoint = ecs_endpoint
-        ec2 = client("ec2")
-        subnets = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": ["vpc-00000001"]}])
-        ids = [subnet["SubnetId"] for subnet in subnets["Subnets"]]
-        ec2.create_tags(Resources=ids, Tags=[{"Key": "Type", "Value": "private"}])
         self.s3 = client("s3")
-        place = {"LocationConstraint": self.s3.meta.region_name}
-        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
-        self.s3.put_bucket_notification_configuration(
-            Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}
-        )
+        tag_subnets()
+        make_bucket(BUCKET)
         self.objects = self.listen("objects", "default", {"source": ["aws.s3"]})
         self.outcomes = self.listen("outcomes", "longshore", {"source": ["longshore"]})
 
@@ -208,9 +202,40 @@ def a_failure_is_told(account):
     say("failure", f"{run['runId']} exited with 3: `Run Failed`, exitCode 3, heard on the bus")
 
 
+def an_incident_is_found_explained_and_mended(account):
+    account.s3.put_object(Bucket=BUCKET, Key="manifests/1.csv", Body=b"tea\n")
+    run_id = account.ended("price")["runId"]
+    code, out = longshore("runs", "--failed", "--since", "1h", "--output", "json")
+    same("exit code of `longshore runs --failed`", code, 0)
+    same("failed runs of price", [r["runId"] for r in json.loads(out)["runs"] if r["job"] == "price"],
+         [run_id])
+    code, out = longshore("why", run_id, "--output", "json")
+    why = json.loads(out)
+    same("exit code of `longshore why`", code, 1)
+    if "exited with code 4" not in json.dumps(why):
+        raise Failed(f"`longshore why` does not say what the container said: {out}")
+    printed = until("the log of the failed task", lambda: longshore("logs", run_id)[1])
+    same("its log", printed, "there is no price list for manifests/1.csv\n")
+    (account.folder / "prices").touch()
+    code, _ = longshore("rerun", run_id, "--wait", "--key", "mended")
+    same("exit code of `longshore rerun --wait`", code, 0)
+    again = runs_of("price")[0]
+    same("what the rerun is", (again["verdict"], again["occurrence"].split()[:2]),
+         ("Succeeded", ["rerun", run_id]))
+    same("what the process wrote", account.words(again), "manifests/1.csv is priced")
+    code, story = longshore("show", run_id)
+    if again["runId"] not in story:
+        raise Failed(f"the failed run does not name its rerun:\n{story}")
+    say("incident", f"{run_id} Failed, found, explained, mended; {again['runId']} did it again")
+
+
 def poison_is_put_aside(account):
     for poison, word in (("to whom it may concern", "JSON"), ('{"job": "nobody"}', "nobody")):
         account.sqs.send_message(QueueUrl=account.queue("longshore-events"), MessageBody=poison)
+        until("a dead letter", lambda: account.left("longshore-reject"))
+        code, out = longshore("replay", "--dry-run", "--queue", "reject", "--output", "json")
+        told = json.loads(out)
+        same(f"dead letters that stay ({out})", (code, len(told["letters"]), told["stay"]), (1, 1, 1))
         rejected = json.loads(account.take(account.queue("longshore-reject")))
         same("rejected body", rejected["body"], poison)
         if word not in rejected["reason"]:
@@ -242,7 +267,7 @@ def the_command_line_tells(account):
 
 def main():
     OURS.mkdir(parents=True, exist_ok=True)
-    lay_out_project()
+    lay_out_project(ROOT / "tests" / "e2e" / "jobs.yaml")
     build()
     say("build", "longshore render, sam build")
     with tempfile.TemporaryDirectory(prefix="longshore-e2e-") as folder, Servers(folder) as servers:
@@ -256,6 +281,7 @@ def main():
         the_same_event_again_starts_nothing(account)
         a_schedule_comes_to_a_verdict(account)
         a_failure_is_told(account)
+        an_incident_is_found_explained_and_mended(account)
         poison_is_put_aside(account)
         nothing_is_overdue(account)
         the_command_line_tells(account)

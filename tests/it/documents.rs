@@ -21,6 +21,7 @@ use reader::Reader;
 
 /// Commands of other programs, by their beginning, each with the reason why it is not run.
 pub(crate) const OF_OTHERS: &[(&str, &str)] = &[
+    (". target/e2e/environment", "needs a playground"),
     ("aws ecs list-tasks", "asks a server that goes on; serve.md's faults are tested by `serve`"),
     ("aws s3api get-bucket-notification-configuration", "needs an account"),
     ("aws s3api put-bucket-notification-configuration", "needs an account"),

@@ -114,9 +114,7 @@ fn a_rerun_stays_until_its_run_can_be_done_again() {
         json!({ "rerun": unknown, "key": "k" }),
         json!({ "rerun": id, "parameters": { "day": "y" }, "key": "k" }),
     ];
-    let record = |body: &Value| {
-        json!({ "eventSource": "aws:sqs", "messageId": "m-1", "body": body.to_string() })
-    };
+    let record = |body: &Value| json!({ "eventSource": "aws:sqs", "messageId": "m-1", "body": body.to_string() });
     let records: Vec<Value> = reruns.iter().map(record).collect();
     project.write("batch.json", json!({ "Records": records }).to_string());
     let rejected = project.run(&["local", "-q", "batch.json"]);

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cli::records::PATIENCE;
 use super::launches;
 use crate::aws::logs::{LogError, LogLine, LogStream, Page};
 use crate::cli::exit::Failure;
+use crate::cli::records::PATIENCE;
 use crate::cloud::{Cloud, NoLog};
 use crate::run::{Attempt, Launch, Run};
 
