@@ -47,6 +47,7 @@ def tell_how_to_ask(jobs, ecs_endpoint):
         "AWS_ENDPOINT_URL_ECS": ecs_endpoint, "LONGSHORE_JOBS": str(jobs),
     }
     lines = [f"export {name}='{value}'\n" for name, value in variables.items()]
+    lines.append(f"export PATH='{CLI.parent}':\"$PATH\"\n")
     ENVIRONMENT.write_text("".join(lines))
     print(f"""
 It is there. In another terminal:
@@ -68,8 +69,11 @@ def deploy_whenever_it_changes(jobs, deployed):
             continue
         deployed = content
         if is_right(jobs):
-            deploy_jobs(jobs)
-            print("deployed again", flush=True)
+            try:
+                deploy_jobs(jobs)
+                print("deployed again", flush=True)
+            except Failed as failed:
+                print(f"not deployed: {failed}", flush=True)
 
 
 def main(jobs):

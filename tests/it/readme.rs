@@ -184,3 +184,30 @@ fn every_link_between_documents_leads_somewhere() {
     }
     assert!(links > 100, "{links}");
 }
+
+#[test]
+fn every_sample_event_that_a_job_wants_runs_here_to_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut count = 0;
+    for entry in fs::read_dir(root().join("events")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        // What happens to tasks, a run that has to be there before, and what wants nothing.
+        let starts =
+            !name.starts_with("ecs-") && !["rerun.json", "s3-test-event.json"].contains(&&*name);
+        if !path.is_file() || !starts {
+            continue;
+        }
+        count += 1;
+        let ledger = folder.path().join(format!("{name}.db"));
+        let output = Command::new(env!("CARGO_BIN_EXE_longshore"))
+            .current_dir(root())
+            .args(["local", "--quiet", "--ledger"])
+            .args([&ledger, &path])
+            .env("TMPDIR", folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{name}: {output:?}");
+    }
+    assert!(count > 7, "{count}");
+}
