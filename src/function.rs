@@ -153,16 +153,7 @@ async fn hand_over_all<L: Ledger, E: Ecs, Q: Queue>(
     outcomes
 }
 
-/// What became of a message.
-#[derive(Clone, Debug, Default)]
-pub struct Delivered {
-    /// What was in it.
-    pub handled: Vec<Handled>,
-    /// For CloudWatch.
-    pub measures: Vec<Measure>,
-}
-
-/// Handles everything in a message. What can never be acted upon goes to the reject queue, with
+/// Handles everything in a message, and tells what is to be counted. What can never be acted upon goes to the reject queue, with
 /// the reason; an error means that the message must be handed out again.
 pub async fn deliver<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
@@ -170,8 +161,8 @@ pub async fn deliver<L: Ledger, E: Ecs, Q: Queue>(
     queue: QueueName,
     delivery: &Delivery,
     invocation: Invocation<'_>,
-) -> Result<Delivered, PortError> {
-    let Outcomes { handled, mut measures, refused, failed } =
+) -> Result<Vec<Measure>, PortError> {
+    let Outcomes { mut measures, refused, failed, .. } =
         hand_over_all(backend, jobs, queue, &delivery.events, invocation).await;
     if let Some(error) = failed {
         return Err(error);
@@ -182,7 +173,7 @@ pub async fn deliver<L: Ledger, E: Ecs, Q: Queue>(
         backend.queue.send(&rejected, SignedDuration::ZERO).await?;
         measures.push(Measure::MessageRejected(queue));
     }
-    Ok(Delivered { handled, measures })
+    Ok(measures)
 }
 
 fn sum_up(reasons: &[String]) -> Option<String> {

@@ -2,7 +2,6 @@
 //! to ECS, and tasks run on this machine. Here: what the server keeps, and its connections.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +15,10 @@ use tracing::{debug, warn};
 
 use crate::ecs::EcsError;
 use crate::ecs::local::served::ServedTask;
-use crate::ecs::local::{Host, LocalEcs};
-use crate::identity::Namespace;
+use crate::ecs::local::LocalEcs;
 use crate::ledger::LedgerError;
 use crate::ledger::database::Database;
+use crate::local::Settings;
 
 mod definition;
 mod definitions;
@@ -64,21 +63,6 @@ const STOP_POLL: Duration = Duration::from_millis(50);
 /// After this, accepting is tried again where it failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What to serve.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The ledger's file.
-    pub ledger: PathBuf,
-    /// Whose it is.
-    pub namespace: Namespace,
-    /// How tasks run.
-    pub host: Host,
-    /// longshore's own program.
-    pub program: PathBuf,
-    /// How long stopped tasks and their tokens are remembered.
-    pub remember: SignedDuration,
-}
-
 /// ECS, served on one machine.
 #[derive(Debug)]
 pub struct Server {
@@ -90,12 +74,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the ledger; `address` is where it will be served.
-    pub fn open(settings: Settings, address: SocketAddr) -> Result<Self, LedgerError> {
+    /// Opens the ledger. Stopped tasks and their tokens are remembered for as long as `remember`
+    /// says; `address` is where it will be served.
+    pub fn open(
+        settings: Settings,
+        remember: SignedDuration,
+        address: SocketAddr,
+    ) -> Result<Self, LedgerError> {
         let database = Arc::new(Database::open(&settings.ledger, &settings.namespace)?);
         let ecs = LocalEcs::new(Arc::clone(&database), settings.program, settings.host);
         let faults = Faults::default();
-        Ok(Self { database, ecs, faults, remember: settings.remember, address })
+        Ok(Self { database, ecs, faults, remember, address })
     }
 
     /// Whether only this machine reaches it.

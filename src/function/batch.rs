@@ -8,13 +8,14 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tracing::warn;
 
-use super::{Answer, Delivered, Request, deliver};
+use super::{Answer, Request, deliver};
 use crate::backend::{Backend, PortError};
 use crate::dispatch::Invocation;
 use crate::ecs::Ecs;
 use crate::event::Delivery;
 use crate::jobs::Jobs;
 use crate::ledger::Ledger;
+use crate::metrics::Measure;
 use crate::queue::{Queue, QueueName};
 
 /// Messages of one batch that are worked on at a time.
@@ -54,7 +55,7 @@ pub(super) async fn answer_batch<L: Ledger, E: Ecs, Q: Queue>(
     let mut failures = Vec::new();
     for (delivery, delivered) in all {
         match delivered {
-            Ok(delivered) => answer.measures.extend(delivered.measures),
+            Ok(measures) => answer.measures.extend(measures),
             Err(_) => failures.push(json!({ "itemIdentifier": delivery.id })),
         }
     }
@@ -65,9 +66,9 @@ pub(super) async fn answer_batch<L: Ledger, E: Ecs, Q: Queue>(
 /// Lets one message neither panic nor take so long that its neighbours are lost with it: whatever
 /// it has done by then may be done again.
 async fn in_time(
-    work: impl Future<Output = Result<Delivered, PortError>>,
+    work: impl Future<Output = Result<Vec<Measure>, PortError>>,
     limit: SignedDuration,
-) -> Result<Delivered, String> {
+) -> Result<Vec<Measure>, String> {
     let limit = Duration::try_from(limit).unwrap_or_default();
     match tokio::time::timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
         Ok(Ok(Ok(delivered))) => Ok(delivered),

@@ -12,7 +12,8 @@ use crate::cli::interrupts::Interrupts;
 use crate::cli::output::{self, WARN, printable};
 use crate::cli::{Common, Format};
 use crate::jobs::Period;
-use crate::serve::{Endpoint, Receiver, Server, Settings};
+use crate::local::Settings;
+use crate::serve::{Endpoint, Receiver, Server};
 
 /// Why tasks are stopped when the server is.
 const REASON: &str = "longshore: the server was stopped";
@@ -68,7 +69,7 @@ fn region() -> String {
 pub(super) async fn run(
     common: &Common,
     arguments: &Serving,
-    settings: crate::local::Settings,
+    settings: Settings,
     wanted: SocketAddr,
 ) -> Result<Exit, Failure> {
     let cannot =
@@ -78,16 +79,7 @@ pub(super) async fn run(
     let remember = SignedDuration::try_from(arguments.remember.duration());
     let runtime = settings.host.runtime;
     let shown = printable(&settings.ledger.display().to_string());
-    let server = Server::open(
-        Settings {
-            ledger: settings.ledger,
-            namespace: settings.namespace,
-            host: settings.host,
-            program: settings.program,
-            remember: remember.unwrap_or(SignedDuration::MAX),
-        },
-        address,
-    )?;
+    let server = Server::open(settings, remember.unwrap_or(SignedDuration::MAX), address)?;
     let server = Arc::new(server);
     let mut interrupts = Interrupts::listen()?;
     if !server.is_loopback() {
