@@ -262,7 +262,7 @@ impl Handled {
             Self::Recorded(Recorded::Repeated(run)) => {
                 json!({ "recorded": "repeated", "runId": run.id, "verdict": run.verdict() })
             }
-            Self::Recorded(Recorded::Ignored(_)) => json!({ "recorded": "known" }),
+            Self::Recorded(Recorded::Ignored(why)) => json!({ "recorded": why.name() }),
             Self::Recorded(Recorded::Foreign) => json!({ "recorded": "foreign" }),
             Self::Recorded(Recorded::UnknownRun) => json!({ "recorded": "unknownRun" }),
             Self::Recorded(Recorded::UnknownStatus) => json!({ "recorded": "unknownStatus" }),

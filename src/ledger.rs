@@ -151,19 +151,18 @@ pub enum Updated {
     Saved(Box<Run>),
     /// `change` left the run as it is stored.
     Left(Box<Run>),
-    /// There is no such run.
-    Unknown(RunId),
 }
 
-/// Loads a run, lets `change` have it, and saves it when `change` says that it did.
+/// Loads a run, lets `change` have it, and saves it when `change` says that it did. `None` when
+/// there is no such run.
 pub async fn update(
     ledger: &impl Ledger,
     id: &RunId,
     change: impl FnMut(&mut Run) -> bool,
-) -> Result<Updated, LedgerError> {
+) -> Result<Option<Updated>, LedgerError> {
     match ledger.load(id).await? {
-        Some(run) => update_held(ledger, run, change).await,
-        None => Ok(Updated::Unknown(id.clone())),
+        Some(run) => update_held(ledger, run, change).await.map(Some),
+        None => Ok(None),
     }
 }
 
@@ -183,7 +182,7 @@ pub async fn update_held(
         }
         match ledger.load(&run.id).await? {
             Some(stored) => run = stored,
-            None => return Ok(Updated::Unknown(run.id)),
+            None => return Err(LedgerError::Vanished(run.id)),
         }
     }
     Err(LedgerError::Contended(run.id))

@@ -132,12 +132,7 @@ pub fn next(run: &Run, timing: &Timing, now: Timestamp) -> Step {
 
 fn next_waiting(run: &Run, until: Timestamp, wait: Wait, timing: &Timing, now: Timestamp) -> Step {
     if let Some(stop) = run.stop.as_ref().filter(|_| wait != Wait::Doubt) {
-        let verb = match stop.cause {
-            StopCause::Replaced => "replaced",
-            StopCause::Cancelled | StopCause::Timeout | StopCause::StartTimeout => "cancelled",
-        };
-        let reason = format!("{verb}{} before it had a task{}", stop.by_whom(), stop.why());
-        return Step::Tell(Observed::Cancelled, reason);
+        return Step::Tell(Observed::Cancelled, stop.before_a_task());
     }
     if now < until {
         return Step::Rest;

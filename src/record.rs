@@ -129,12 +129,12 @@ async fn settle<L: Ledger, E: Ecs, Q: Queue>(
     })
     .await?;
     match updated {
-        Updated::Saved(run) => {
+        Some(Updated::Saved(run)) => {
             log(&run, attempt);
             follow_up(backend, &run, attempt, now).await?;
             Ok(Recorded::Changed(run))
         }
-        Updated::Left(run) => {
+        Some(Updated::Left(run)) => {
             if left.closed {
                 follow_up(backend, &run, attempt, now).await?;
                 if run.attempt() == attempt {
@@ -143,7 +143,7 @@ async fn settle<L: Ledger, E: Ecs, Q: Queue>(
             }
             Ok(left.recorded)
         }
-        Updated::Unknown(id) => {
+        None => {
             warn!(run = %id, attempt, "news of an unknown run");
             Ok(Recorded::UnknownRun)
         }
@@ -224,19 +224,21 @@ async fn follow_up<L: Ledger, E: Ecs, Q: Queue>(
     Ok(())
 }
 
-/// Reminds dispatch of the runs that have waited longest for a slot of the job.
+/// Reminds dispatch of the runs that have waited longest for a slot of the job, and says of how
+/// many.
 pub(crate) async fn wake_waiters<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     job: &JobName,
     slots: usize,
-) -> Result<(), PortError> {
+) -> Result<usize, PortError> {
     if slots == 0 {
-        return Ok(());
+        return Ok(0);
     }
-    for waiter in backend.ledger.list(&Filter::first_of(Line::Slot, job, slots)).await? {
-        backend.remind(&waiter, SignedDuration::ZERO).await?;
+    let waiters = backend.ledger.list(&Filter::first_of(Line::Slot, job, slots)).await?;
+    for waiter in &waiters {
+        backend.remind(waiter, SignedDuration::ZERO).await?;
     }
-    Ok(())
+    Ok(waiters.len())
 }
 
 fn log(run: &Run, attempt: u32) {

@@ -235,6 +235,18 @@ pub enum Ignored {
     Ended,
 }
 
+impl Ignored {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Known => "known",
+            Self::Late => "late",
+            Self::OtherTask => "otherTask",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 impl Launch {
     /// The region of its task; `local` on this machine.
     pub fn region(&self) -> Option<&str> {

@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 use tracing::{debug, warn};
 
 use crate::ecs::EcsError;
-use crate::ecs::local::served::ServedTask;
 use crate::ecs::local::LocalEcs;
+use crate::ecs::local::served::ServedTask;
 use crate::ledger::LedgerError;
 use crate::ledger::database::Database;
 use crate::local::Settings;

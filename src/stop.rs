@@ -26,7 +26,7 @@ pub async fn ask_to_stop<L: Ledger, E: Ecs, Q: Queue>(
         is_due && run.ask_to_stop(wish.clone())
     })
     .await?;
-    let Updated::Saved(run) = asked else { return Ok(None) };
+    let Some(Updated::Saved(run)) = asked else { return Ok(None) };
     info!(run = %run.id, job = %run.job, attempt = run.attempt(), "asked to stop");
     stop_asked(backend, &run).await?;
     Ok(Some(*run))

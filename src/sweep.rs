@@ -27,9 +27,8 @@ use troubles::Troubles;
 const DUE_MAX: usize = 500;
 /// Turns to call RunTask that one sweep gives to a job's line, at most.
 const TURNS_MAX: usize = 2;
-/// Tasks in one DescribeTasks call, at most
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>).
-const DESCRIBE_MAX: usize = 100;
+/// Tasks that ECS is asked about at a time: a question that fails puts no more of them off.
+const WATCHED_AT_ONCE: usize = 100;
 
 /// What a sweep found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -105,10 +104,10 @@ pub async fn visit<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     runs: Vec<Run>,
     now: Timestamp,
-) -> Result<Swept, PortError> {
-    let (mut swept, mut troubles) = (Swept::default(), Troubles::default());
-    visit_each(backend, runs, now, &mut swept, &mut troubles).await;
-    troubles.none_or_first().map(|()| swept)
+) -> Result<(), PortError> {
+    let mut troubles = Troubles::default();
+    visit_each(backend, runs, now, &mut Swept::default(), &mut troubles).await;
+    troubles.none_or_first()
 }
 
 async fn visit_each<L: Ledger, E: Ecs, Q: Queue>(
@@ -133,7 +132,7 @@ async fn visit_each<L: Ledger, E: Ecs, Q: Queue>(
         }
     }
     for (cluster, runs) in tasks {
-        for runs in runs.chunks(DESCRIBE_MAX) {
+        for runs in runs.chunks(WATCHED_AT_ONCE) {
             watch(backend, &cluster, runs, now, swept, troubles).await;
         }
     }
@@ -226,6 +225,6 @@ async fn free_slots<L: Ledger, E: Ecs, Q: Queue>(
     swept.freed += freed;
     let limit = usize::try_from(concurrency.limit).unwrap_or(usize::MAX);
     let free = limit.saturating_sub(holders.len() - freed);
-    wake_waiters(backend, job, free).await?;
+    swept.reminded += wake_waiters(backend, job, free).await?;
     Ok(())
 }

@@ -23,8 +23,7 @@ pub(super) async fn launch_anew<L: Ledger, E: Ecs, Q: Queue>(
     invocation: Invocation<'_>,
 ) -> Result<Run, PortError> {
     let Some(job) = jobs.get(run.job.as_str()) else {
-        let reason = format!("there is no job `{}` in jobs.yaml any more", run.job);
-        return tell(backend, run, Observed::Invalid, reason).await;
+        return tell_jobless(backend, run).await;
     };
     let call = match run.line() {
         Some(Line::Turn) => Call::Turn,
@@ -63,12 +62,7 @@ pub(super) async fn repeat<L: Ledger, E: Ecs, Q: Queue>(
     invocation: Invocation<'_>,
 ) -> Result<Run, PortError> {
     let Some(job) = jobs.get(run.job.as_str()) else {
-        // Somebody took the job away: its task is looked for, and not started any more. A call that
-        // is on its way may start it yet: it is not given up before its token is.
-        return match find(backend, &run).await? {
-            Some(task) => adopt(backend, run, &task, invocation.now).await,
-            None => Ok(run),
-        };
+        return find_without_job(backend, run, invocation.now).await;
     };
     if job.policy.concurrency.is_some() {
         run.take_slot();
@@ -78,6 +72,21 @@ pub(super) async fn repeat<L: Ledger, E: Ecs, Q: Queue>(
     match backend.ledger.save(&mut run).await? {
         Saved::Done => launch(backend, job, run, Call::Again, invocation).await,
         Saved::Outdated => left_to_others(backend, run).await,
+    }
+}
+
+/// Somebody took the job away: its task is looked for, and not started any more. A call that is on
+/// its way may start it yet, so the run is not given up before its token is; where tokens live for
+/// ever, no call outlives its lease.
+async fn find_without_job<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    run: Run,
+    now: Timestamp,
+) -> Result<Run, PortError> {
+    match (find(backend, &run).await?, backend.timing.token_life) {
+        (Some(task), _) => adopt(backend, run, &task, now).await,
+        (None, Some(_)) => Ok(run),
+        (None, None) => tell_jobless(backend, run).await,
     }
 }
 
@@ -95,8 +104,8 @@ pub(super) async fn look<L: Ledger, E: Ecs, Q: Queue>(
     if too_late {
         return tell_lost(backend, run).await;
     }
-    if run.stop.is_some() {
-        let reason = "cancelled before it had a task".to_owned();
+    if let Some(stop) = &run.stop {
+        let reason = stop.before_a_task();
         return tell(backend, run, Observed::Cancelled, reason).await;
     }
     // Whoever armed this launch may still call RunTask: with the same token that is one task.
@@ -151,6 +160,15 @@ async fn find<L, E: Ecs, Q>(
     let is_known =
         |task: &String| attempt.launches.iter().any(|launch| launch.task.as_ref() == Some(task));
     Ok(found.into_iter().find(|task| !is_known(task)))
+}
+
+/// Nobody knows any more what the run is to start.
+async fn tell_jobless<L: Ledger, E: Ecs, Q: Queue>(
+    backend: &Backend<L, E, Q>,
+    run: Run,
+) -> Result<Run, PortError> {
+    let reason = format!("there is no job `{}` in jobs.yaml any more", run.job);
+    tell(backend, run, Observed::Invalid, reason).await
 }
 
 async fn tell_lost<L: Ledger, E: Ecs, Q: Queue>(
@@ -287,7 +305,6 @@ async fn adopt<L: Ledger, E: Ecs, Q: Queue>(
             }
             Ok(*run)
         }
-        Updated::Unknown(id) => Err(LedgerError::Vanished(id).into()),
     }
 }
 
@@ -318,7 +335,6 @@ async fn refuse<L: Ledger, E: Ecs, Q: Queue>(
             Ok(*run)
         }
         Updated::Left(run) => Ok(*run),
-        Updated::Unknown(id) => Err(LedgerError::Vanished(id).into()),
     }
 }
 

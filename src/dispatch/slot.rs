@@ -10,7 +10,7 @@ use crate::ecs::Ecs;
 use crate::event::Observed;
 use crate::identity::{Holder, RunId};
 use crate::jobs::{Concurrency, Job, WhenFull};
-use crate::ledger::{self, Filter, Ledger, LedgerError, Slot, Updated};
+use crate::ledger::{self, Filter, Ledger, Slot, Updated};
 use crate::queue::Queue;
 use crate::run::{Line, Run, StopAsked, StopCause, Wait};
 use crate::stop;
@@ -49,7 +49,6 @@ pub(super) async fn admit<L: Ledger, E: Ecs, Q: Queue>(
             Ok(Admission::Denied(Box::new(run)))
         }
         Updated::Saved(run) | Updated::Left(run) => Ok(Admission::Denied(run)),
-        Updated::Unknown(id) => Err(LedgerError::Vanished(id).into()),
     }
 }
 
@@ -123,7 +122,8 @@ async fn replace<L: Ledger, E: Ecs, Q: Queue>(
     let waiting =
         Filter { job: Some(run.job.clone()), line: Some(Line::Slot), ..Filter::default() };
     for waiter in backend.ledger.list(&waiting).await? {
-        if is_older(&waiter, &run) {
+        // One that is asked already leaves the line when its turn in the queue comes.
+        if waiter.stop.is_none() && is_older(&waiter, &run) {
             stop::ask_to_stop(backend, &waiter.id, wish.clone()).await?;
         }
     }

@@ -13,7 +13,7 @@ use super::Invocation;
 use super::launch::update_ours;
 use crate::backend::{Backend, PortError};
 use crate::ecs::Ecs;
-use crate::ledger::{Filter, Ledger, LedgerError, Updated};
+use crate::ledger::{Filter, Ledger, Updated};
 use crate::policy;
 use crate::queue::Queue;
 use crate::run::{Line, Run, State, Wait};
@@ -47,7 +47,6 @@ pub(super) async fn stand_in_line<L: Ledger, E: Ecs, Q: Queue>(
             Ok(*run)
         }
         Updated::Left(run) => Ok(*run),
-        Updated::Unknown(id) => Err(LedgerError::Vanished(id).into()),
     }
 }
 

@@ -42,6 +42,15 @@ impl StopAsked {
         Self { by: Some(by.into()), ..self }
     }
 
+    /// Why a run that was asked to stop never had a task.
+    pub fn before_a_task(&self) -> String {
+        let verb = match self.cause {
+            StopCause::Replaced => "replaced",
+            StopCause::Cancelled | StopCause::Timeout | StopCause::StartTimeout => "cancelled",
+        };
+        format!("{verb}{} before it had a task{}", self.by_whom(), self.why())
+    }
+
     /// ` by ana`, to be read after what was done; nothing where nobody is named.
     pub fn by_whom(&self) -> String {
         self.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"))

@@ -36,6 +36,23 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// The word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Exited { .. } => "Exited",
+            Self::FailedToStart => "FailedToStart",
+            Self::SpotInterruption => "SpotInterruption",
+            Self::InfrastructureHealth => "InfrastructureHealth",
+            Self::NoExitCode => "NoExitCode",
+            Self::Stopped { .. } => "Stopped",
+            Self::Observed(Observed::Skipped) => "Skipped",
+            Self::Observed(Observed::Invalid) => "Invalid",
+            Self::Observed(Observed::NotPlaced) => "NotPlaced",
+            Self::Observed(Observed::Cancelled) => "Cancelled",
+            Self::Observed(Observed::Lost) => "Lost",
+        }
+    }
+
     /// The verdict of an attempt that ended so, when nothing follows.
     pub fn verdict(&self, stop: Option<&StopAsked>) -> Verdict {
         match (self, stop.map(|stop| stop.cause)) {

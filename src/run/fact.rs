@@ -146,25 +146,6 @@ impl News {
     }
 }
 
-impl Ending {
-    /// The word for it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Exited { .. } => "Exited",
-            Self::FailedToStart => "FailedToStart",
-            Self::SpotInterruption => "SpotInterruption",
-            Self::InfrastructureHealth => "InfrastructureHealth",
-            Self::NoExitCode => "NoExitCode",
-            Self::Stopped { .. } => "Stopped",
-            Self::Observed(Observed::Skipped) => "Skipped",
-            Self::Observed(Observed::Invalid) => "Invalid",
-            Self::Observed(Observed::NotPlaced) => "NotPlaced",
-            Self::Observed(Observed::Cancelled) => "Cancelled",
-            Self::Observed(Observed::Lost) => "Lost",
-        }
-    }
-}
-
 impl StopCause {
     /// The verdict of a run that was stopped for it.
     pub fn verdict(self) -> Verdict {

@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::policy::{self, Step};
 use crate::queue::{Message, Queue};
 use crate::run::{News, Run, Sighting, State, StopAsked, StopCause};
+use crate::stop::{ask_to_stop, stop_asked};
 
 /// Asks ECS where the tasks of these runs stand, and acts on it.
 pub(super) async fn watch<L: Ledger, E: Ecs, Q: Queue>(
@@ -125,20 +126,19 @@ fn is_news(run: &Run, state: &TaskState) -> bool {
     }
 }
 
-/// Stores why, then stops.
+/// Asks a run to stop, or once more whose task lives although it was asked.
 async fn stop<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     run: &Run,
     cause: StopCause,
     now: Timestamp,
 ) -> Result<(), PortError> {
-    let asked = crate::stop::ask_to_stop(backend, &run.id, StopAsked::new(cause, now)).await?;
-    match (asked, run.living_task(), run.request()) {
-        // It was asked before: once more.
-        (None, Some(task), Some(request)) => {
-            Ok(backend.ecs.stop(&request.cluster, task, &cause.to_reason()).await?)
+    match run.stop {
+        Some(_) => stop_asked(backend, run).await,
+        None => {
+            ask_to_stop(backend, &run.id, StopAsked::new(cause, now)).await?;
+            Ok(())
         }
-        _ => Ok(()),
     }
 }
 

@@ -542,6 +542,29 @@ fn a_limit_that_ended_one_attempt_does_not_stop_the_next() {
 }
 
 #[test]
+fn a_task_whose_start_is_heard_of_while_sweep_looks_is_not_stopped() {
+    let world = World::new("", Timing::AWS);
+    world.arrive("1", 0).unwrap();
+    world.set(&world.backend.ecs.before_described, |world| world.task_tells("1", None, 660));
+    now(sweep(&world.backend, &world.jobs, world.at(1000))).unwrap();
+    assert!(matches!(world.run("1").state, State::Running { .. }), "{:#?}", world.run("1"));
+    assert_eq!(world.stopped(), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_that_nobody_launched_ends_on_one_machine_when_its_job_is_gone() {
+    let mut world = World::new(WAIT_FOR_ONE, Timing::LOCAL);
+    *world.backend.ledger.before_acquire.deadly.lock().unwrap() = true;
+    world.arrive("1", 0).unwrap_err();
+    world.jobs = Jobs::default();
+    now(sweep(&world.backend, &world.jobs, world.at(10))).unwrap();
+    world.deliver(10);
+    let run = world.run("1");
+    assert_eq!((run.verdict(), world.tasks()), (Some(Verdict::Failed), 0), "{run:#?}");
+    assert_eq!(run.reason(), Some("there is no job `j` in jobs.yaml any more"));
+}
+
+#[test]
 fn a_run_that_was_to_wait_for_a_slot_is_not_counted_as_launched() {
     let world = World::new(WAIT_FOR_ONE, Timing::AWS);
     world.arrive("1", 0).unwrap();
