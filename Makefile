@@ -67,7 +67,7 @@ e2e: target/ministack/installed target/sam/installed target/cargo-lambda/install
 
 # Deploys JOBS onto an AWS of this machine and leaves it there, to play with, until Ctrl-C: `make
 # playground JOBS=mine.yaml`.
-JOBS = jobs.yaml
+JOBS = tests/e2e/jobs.yaml
 playground: target/ministack/installed target/sam/installed target/cargo-lambda/installed
 	cargo test --locked --quiet --no-run --test it  # as above
 	target/ministack/bin/python -B tests/e2e/playground.py $(JOBS)
@@ -131,12 +131,12 @@ $(CFN_LINT)/bin/cfn-lint:
 	python3 -m venv $(CFN_LINT)
 	$(CFN_LINT)/bin/pip install --quiet --disable-pip-version-check cfn-lint==1.58.0
 
-# Looks at the workflow of this repository, and at the one that `longshore init` writes: as GitHub's
-# schema has it, and for what lets others in. Needs Python, and the network once.
-WORKFLOW_LINT = target/workflow-lint-1.32.0
+# Checks the workflow of this repository, and the one that `longshore init` writes, against GitHub's
+# schema, and for mistakes that let others in. Needs Python, and the network once.
+WORKFLOW_LINT = target/workflow-lint-1.32.0-0.39.0
 WORKFLOWS = .github/workflows/ci.yml $(WORKFLOW_LINT)/project/.github/workflows/longshore.yml
 INIT = --image alpine:3.22 --cluster batch --vpc vpc-0a1b2c3d4e5f60718 --subnet-tags Type=private \
-    --region eu-west-1 --schedule 'rate(1 day)'
+    --region eu-west-1 --schedule 'rate(1 day)' --namespace longshore
 lint-workflows: $(WORKFLOW_LINT)/bin/zizmor
 	cargo run --locked --quiet --no-default-features -- \
 	    init $(WORKFLOW_LINT)/project --yes --force $(INIT)

@@ -72,9 +72,10 @@ def run(log, *command):
         raise Failed(f"{Path(command[0]).name} exited with {done.returncode}:\n{tail}")
 
 
-def client(service, endpoint=None):
+def client(service, endpoint=None, region=REGION):
     """A client of ministack, or of another server."""
-    return boto3.client(service, endpoint_url=endpoint or os.environ["AWS_ENDPOINT_URL"])
+    endpoint = endpoint or os.environ["AWS_ENDPOINT_URL"]
+    return boto3.client(service, endpoint_url=endpoint, region_name=region)
 
 
 def longshore(*arguments):
@@ -153,7 +154,9 @@ class Logs(threading.Thread):
 
     def __init__(self, folder, ecs_endpoint):
         super().__init__(daemon=True)
-        self.folder, self.ecs, self.logs = folder, client("ecs", ecs_endpoint), client("logs")
+        self.folder, self.ecs = folder, client("ecs", ecs_endpoint)
+        # Tasks of the local ECS, and so their logs, are of the region `local`.
+        self.logs = client("logs", region="local")
         self.streams, self.told, self.over = {}, {}, threading.Event()
 
     def run(self):
@@ -167,28 +170,34 @@ class Logs(threading.Thread):
                     self.tell(log, lines)
 
     def tell(self, log, lines):
-        group, stream = self.stream(log)
-        now = int(time.time() * 1000)
-        events = [{"timestamp": now, "message": line or " "} for line in lines]
-        self.logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+        if log not in self.streams:
+            self.streams[log] = self.make_stream(log)
+        stream = self.streams[log]
+        if stream:
+            now = int(time.time() * 1000)
+            events = [{"timestamp": now, "message": line or " "} for line in lines]
+            self.logs.put_log_events(**stream, logEvents=events)
+
+    def make_stream(self, log):
+        """The stream that the task's definition names; `None` where nobody keeps what it prints."""
+        described = (self.task(cluster, log.stem) for cluster in clusters())
+        task = next(filter(None, described), None)
+        if not task:
+            return None
+        definition = self.ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])
+        container = definition["taskDefinition"]["containerDefinitions"][0]
+        options = container.get("logConfiguration", {}).get("options")
+        if not options:
+            return None
+        group = options["awslogs-group"]
+        stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{log.stem}"
+        with contextlib.suppress(self.logs.exceptions.ResourceAlreadyExistsException):
+            self.logs.create_log_group(logGroupName=group)
+        self.logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        return {"logGroupName": group, "logStreamName": stream}
 
     def task(self, cluster, name):
         return next(iter(self.ecs.describe_tasks(cluster=cluster, tasks=[name])["tasks"]), None)
-
-    def stream(self, log):
-        """The group and the stream of a task, made when it prints its first line."""
-        if log not in self.streams:
-            task = next(filter(None, (self.task(cluster, log.stem) for cluster in clusters())))
-            definition = self.ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])
-            container = definition["taskDefinition"]["containerDefinitions"][0]
-            options = container["logConfiguration"]["options"]
-            group = options["awslogs-group"]
-            stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{log.stem}"
-            with contextlib.suppress(self.logs.exceptions.ResourceAlreadyExistsException):
-                self.logs.create_log_group(logGroupName=group)
-            self.logs.create_log_stream(logGroupName=group, logStreamName=stream)
-            self.streams[log] = group, stream
-        return self.streams[log]
 
 
 class Servers:

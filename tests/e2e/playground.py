@@ -46,25 +46,30 @@ def tell_how_to_ask(jobs, ecs_endpoint):
     variables = {name: os.environ[name] for name in names} | {
         "AWS_ENDPOINT_URL_ECS": ecs_endpoint, "LONGSHORE_JOBS": str(jobs),
     }
-    lines = [f"export {name}='{value}'\n" for name, value in variables.items()]
+    lines = ["unset AWS_PROFILE AWS_SESSION_TOKEN LONGSHORE_NAMESPACE LONGSHORE_ON\n"]
+    lines += [f"export {name}='{value}'\n" for name, value in variables.items()]
     lines.append(f"export PATH='{CLI.parent}':\"$PATH\"\n")
     ENVIRONMENT.write_text("".join(lines))
     print(f"""
 It is there. In another terminal:
 
-    . {ENVIRONMENT.relative_to(Path.cwd())}
+    . {ENVIRONMENT.relative_to(Path.cwd())}   # AWS clients of that terminal ask this machine
     longshore run JOB --wait --on aws
     longshore runs --on aws
 
 The region is {REGION}, the VPC {VPC}, its subnets have the tag `Type: private`, every cluster is
-there, and so are the buckets of {jobs.name}. Change {jobs.name}, and it is deployed again.
+there, and so are the buckets of {jobs.name}. Schedules start nothing here, `longshore run` does.
+Change {jobs.name}, and it is deployed again.
 Ctrl-C ends it all, and forgets it.""", flush=True)
 
 
 def deploy_whenever_it_changes(jobs, deployed):
     while True:
         time.sleep(0.5)
-        content = jobs.read_bytes()
+        try:
+            content = jobs.read_bytes()
+        except FileNotFoundError:
+            continue  # an editor that puts a new file in the place of the old one
         if content == deployed:
             continue
         deployed = content
@@ -78,7 +83,7 @@ def deploy_whenever_it_changes(jobs, deployed):
 
 def main(jobs):
     if not jobs.is_file():
-        raise Failed(f"there is no file {jobs}: say `make playground JOBS=jobs.yaml`")
+        raise Failed(f"there is no file {jobs}: say `make playground JOBS=mine.yaml`")
     OURS.mkdir(parents=True, exist_ok=True)
     deployed = jobs.read_bytes()
     if not is_right(jobs):
@@ -88,7 +93,10 @@ def main(jobs):
         tag_subnets()
         deploy_jobs(jobs)
         tell_how_to_ask(jobs, servers.ecs_endpoint)
-        deploy_whenever_it_changes(jobs, deployed)
+        try:
+            deploy_whenever_it_changes(jobs, deployed)
+        finally:
+            ENVIRONMENT.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
