@@ -161,7 +161,7 @@ impl Default for Launches {
 }
 
 /// Every limit of a run, kept with it from the moment it is claimed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
     /// When to try again.
@@ -181,9 +181,16 @@ pub struct Policy {
 /// Ten minutes: a Fargate task starts within one or two, large images take a few more.
 pub(super) const START_WITHIN: Period = Period::from_secs(600);
 
-impl Default for Period {
+impl Default for Policy {
     fn default() -> Self {
-        START_WITHIN
+        Self {
+            retry: Retry::default(),
+            launches: Launches::default(),
+            timeout: None,
+            start_within: START_WITHIN,
+            starting_deadline: None,
+            concurrency: None,
+        }
     }
 }
 
