@@ -136,7 +136,7 @@ settings! {
     cluster: String,
     /// The VPC's part that tasks live in. Without it: the job runs on this machine only.
     network: Network,
-    /// Where containers of `image` jobs log to.
+    /// Where containers of `image` jobs log to. Without it: nowhere, what they print on AWS is lost.
     logs: Logs,
     /// Capacity providers, one for each attempt, the last one repeated. Without it: on demand.
     capacity: Vec<Capacity>,

@@ -82,7 +82,8 @@ pub struct Logs {
     /// Its region, when it is not the task's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Whether the execution role may make the group when it is missing.
+    /// Whether a missing group is made by the first task; the execution role needs
+    /// `logs:CreateLogGroup` for it.
     #[serde(default)]
     pub create: bool,
 }

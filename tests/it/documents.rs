@@ -22,18 +22,28 @@ use reader::Reader;
 /// Commands of other programs, by their beginning, each with the reason why it is not run.
 pub(crate) const OF_OTHERS: &[(&str, &str)] = &[
     (". target/e2e/environment", "needs a playground"),
+    ("aws cloudwatch put-metric-alarm", "needs an account"),
+    ("aws dynamodb delete-table", "needs an installation"),
+    ("aws dynamodb update-table", "needs an installation"),
+    ("aws ecs create-cluster", "needs an account"),
     ("aws ecs list-tasks", "asks a server that goes on; serve.md's faults are tested by `serve`"),
+    ("aws lambda get-account-settings", "needs an account"),
+    ("aws logs create-log-group", "needs an account"),
+    ("aws logs tail", "needs an installation"),
     ("aws s3api get-bucket-notification-configuration", "needs an account"),
     ("aws s3api put-bucket-notification-configuration", "needs an account"),
+    ("aws sns create-topic", "needs an account"),
     ("aws sqs send-message", "needs an installation; `make e2e` sends one"),
     ("cargo install --locked --path .", "builds the program that is tested here"),
     ("cp samconfig.toml.example samconfig.toml", "the folder of a test is no checkout"),
     ("git -C longshore checkout", "needs the repository's address"),
+    ("git pull", "the folder of a test is no checkout"),
     ("git submodule add", "needs the repository's address"),
     ("pipx install aws-sam-cli==", "`make e2e` installs it"),
     ("pipx install cargo-lambda==", "`make e2e` installs it"),
     ("rustup target add aarch64-unknown-linux-gnu", "changes the machine's toolchain"),
     ("sam build", "takes minutes; `make e2e` does it"),
+    ("sam delete", "needs an installation"),
     ("sam deploy", "needs an account; `make e2e` deploys to an AWS of one machine"),
 ];
 

@@ -7,7 +7,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use jiff::{SignedDuration, Timestamp};
+use longshore::identity::Namespace;
 use longshore::jobs::problem::{Problem, Severity};
+use longshore::metrics::Measure;
+use longshore::queue::QueueName;
+use longshore::run::Verdict;
+use longshore::sweep::Swept;
+use serde_json::Value;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -97,7 +104,7 @@ fn every_example_of_jobs_yaml_passes_its_check() {
         let text = read(page);
         for example in blocks(&text, "yaml").into_iter().map(whole) {
             count += 1;
-            let reading = longshore::jobs::read(example.as_bytes(), jiff::Timestamp::now());
+            let reading = longshore::jobs::read(example.as_bytes(), Timestamp::now());
             let errors = reading.problems.iter().filter(|told| told.severity == Severity::Error);
             assert_eq!(errors.collect::<Vec<_>>(), Vec::<&Problem>::new(), "{page}: {example}");
             if page == "README.md" {
@@ -105,7 +112,7 @@ fn every_example_of_jobs_yaml_passes_its_check() {
             }
         }
     }
-    assert_eq!(count, 6);
+    assert_eq!(count, 7);
 }
 
 #[test]
@@ -141,13 +148,51 @@ fn every_command_in_the_readme_s_table_works() {
         }
         assert!(output.status.success(), "{command}: {output:?}");
     }
-    assert_eq!(count, 11);
+    assert_eq!(count, 12);
 }
 
 #[test]
 fn the_reference_is_what_the_types_say() {
     let written = longshore::jobs::reference::markdown(&longshore::jobs::schema());
     assert!(read("docs/reference.md") == written, "renew it: make reference");
+}
+
+#[test]
+fn every_metric_is_in_the_table_with_its_dimensions() {
+    let job: longshore::identity::JobName = "report".parse().unwrap();
+    let took = Some(SignedDuration::from_secs(1));
+    let verdict = Verdict::Failed;
+    let ended =
+        Measure::RunEnded { job: job.clone(), verdict, start_latency: took, run_time: took };
+    let mut measured = Vec::new();
+    for measure in [
+        ended,
+        Measure::LaunchRefused(job),
+        Measure::MessageRejected(QueueName::Events),
+        Measure::UnknownRun,
+        Measure::SecondTask,
+        Measure::Swept(Swept::default()),
+    ] {
+        let line = measure.to_emf(&Namespace::default(), Timestamp::UNIX_EPOCH);
+        let told = &line["_aws"]["CloudWatchMetrics"][0];
+        let quoted = |name: &Value| format!("`{}`", name.as_str().unwrap());
+        let widest = told["Dimensions"].as_array().unwrap().last().unwrap();
+        let dimensions: Vec<String> = widest.as_array().unwrap().iter().map(quoted).collect();
+        let metrics = told["Metrics"].as_array().unwrap().iter();
+        measured.extend(
+            metrics.map(|one| format!("| {} | {} |", quoted(&one["Name"]), dimensions.join(", "))),
+        );
+    }
+    let page = read("docs/operating.md");
+    let table = page.split("| metric |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let rows: Vec<&str> = table.lines().skip(2).collect();
+    assert_eq!(rows.len(), measured.len(), "{measured:?}");
+    for (row, start) in rows.iter().zip(&measured) {
+        assert!(row.starts_with(start.as_str()), "{row} is not of {start}");
+    }
+    // What a month without runs is reckoned with.
+    let sweeps = measured.iter().skip_while(|row| !row.contains("`Sweeps`")).count();
+    assert!(read("docs/cost.md").contains(&format!("| {sweeps}, which each sweep sends |")));
 }
 
 /// The names by which a page's headings are linked to.

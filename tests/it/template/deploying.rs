@@ -95,6 +95,19 @@ fn the_costs_of_a_million_runs_are_reckoned_rightly() {
 }
 
 #[test]
+fn a_month_without_runs_costs_the_sum_of_its_rows() {
+    let page = read("cost.md");
+    let table = page.split("| each month |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let mut dollars: Vec<f64> =
+        table.lines().filter_map(|row| numbers(row).last().copied()).collect();
+    let together = dollars.pop().unwrap();
+    assert_eq!(dollars.len(), 6, "{dollars:?}");
+    assert!((dollars.iter().sum::<f64>() - together).abs() < 0.005, "{dollars:?} {together}");
+    let alarms = deployed().plain.all("AWS::CloudWatch::Alarm").count();
+    assert!(table.contains(&format!("| {alarms} and 1 |")), "{alarms} alarms");
+}
+
+#[test]
 fn every_permission_of_every_role_has_its_reason() {
     let (page, deployed) = (read("security.md"), deployed());
     let mut actions = std::collections::BTreeSet::new();
