@@ -48,7 +48,7 @@ const METHODS: [(&str, &[&str]); 15] = [
     ("ecs.stop", &["ecs:StopTask"]),
 ];
 /// What the use cases share, and the methods it calls.
-const SHARED: [(&str, &[&str]); 7] = [
+const SHARED: [(&str, &[&str]); 9] = [
     ("ledger::update", &["ledger.load", "ledger.save"]),
     ("ledger::update_held", &["ledger.load", "ledger.save"]),
     ("ledger::release_over", &["ledger.load_all", "ledger.release"]),
@@ -56,6 +56,8 @@ const SHARED: [(&str, &[&str]); 7] = [
     ("backend.remind_at", &["queue.send"]),
     ("backend.tell", &["queue.send"]),
     ("wake_waiters", &["ledger.list", "queue.send"]),
+    ("ask_to_stop", &["ledger.load", "ledger.save", "ecs.stop", "queue.send"]),
+    ("stop_asked", &["ecs.stop", "queue.send"]),
 ];
 /// What a role needs although no line of ours calls it: what Lambda does for the function, and what
 /// IAM asks for beside an operation that tags or passes a role.
@@ -150,7 +152,7 @@ fn no_method_of_a_port_is_unknown_here() {
 #[test]
 fn each_function_s_list_is_what_its_source_calls() {
     let rooms: [(&str, &[&str]); 3] = [
-        ("DispatchRole", &["function", "dispatch", "stop"]),
+        ("DispatchRole", &["function", "dispatch"]),
         ("RecordRole", &["function", "record"]),
         ("SweepRole", &["sweep"]),
     ];
