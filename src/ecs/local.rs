@@ -110,9 +110,7 @@ impl LocalEcs {
             let age = state.created_at.map(|created| now.duration_since(created));
             let is_tried = self.supervisors().contains_key(&state.task_arn);
             if !is_tried && age.is_some_and(|age| age > SUPERVISOR_WAIT) {
-                self.start_supervisor(&state.task_arn, now).map_err(|error| {
-                    LedgerError::Unavailable(format!("cannot start a supervisor: {error}"))
-                })?;
+                self.start(&state.task_arn, now);
             }
         }
         Ok(())
