@@ -55,6 +55,14 @@ pub enum SupervisorError {
     /// There is no such task.
     #[error("there is no task {0}")]
     UnknownTask(String),
+    /// What its caller asked for is in words that this longshore does not know.
+    #[error("the order of the task {task} cannot be read, another longshore wrote it: {error}")]
+    Order {
+        /// The task.
+        task: String,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
 }
 
 /// Takes a task from PENDING to STOPPED. Returns at once when another supervisor has it.
@@ -88,8 +96,8 @@ pub fn supervise(ledger: &Path, task: &str) -> Result<(), SupervisorError> {
     let order: String = database.with(|sqlite| {
         sqlite.query_row("SELECT request FROM tasks WHERE arn = ?1", [task], |row| row.get(0))
     })?;
-    let order: Order =
-        serde_json::from_str(&order).map_err(|_| SupervisorError::UnknownTask(task.to_owned()))?;
+    let order: Order = serde_json::from_str(&order)
+        .map_err(|error| SupervisorError::Order { task: task.to_owned(), error })?;
     let Some((state, _)) = database.with(|sqlite| record::read(sqlite, task))? else {
         return Err(SupervisorError::UnknownTask(task.to_owned()));
     };
@@ -298,4 +306,25 @@ impl Drop for EndsWithUs {
 /// A shell's number for how a process ended: its code, or 128 and the signal.
 fn exit_code(status: ExitStatus) -> i32 {
     status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(255)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+mod tests {
+    use super::*;
+    use crate::identity::Namespace;
+
+    #[test]
+    fn an_order_that_cannot_be_read_is_told_as_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join("ledger.db");
+        let database = Database::open(&ledger, &Namespace::default()).unwrap();
+        let insert = "INSERT INTO tasks (arn, cluster, started_by, news, request, state)
+                      VALUES ('task/c/1', 'c', '', '', '{}', '')";
+        database.with(|sqlite| sqlite.execute(insert, [])).unwrap();
+        let error = supervise(&ledger, "task/c/1").unwrap_err();
+        assert!(matches!(error, SupervisorError::Order { .. }), "{error}");
+        let error = error.to_string();
+        assert!(error.contains("another longshore wrote it: missing field"), "{error}");
+    }
 }
