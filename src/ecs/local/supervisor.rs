@@ -1,6 +1,7 @@
 //! The supervisor of one task: starts it, keeps its output, ends it when asked, and writes every
 //! step down. It is a process of its own, so it knows the exit code whatever becomes of the others.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -103,7 +104,8 @@ pub fn supervise(ledger: &Path, task: &str) -> Result<(), SupervisorError> {
     };
     let path = log_file(ledger, task);
     let log = OpenOptions::new().create(true).append(true).open(&path)?;
-    Supervisor { database, state, order, log, path }.run()
+    let ask_at = Cell::new(Instant::now());
+    Supervisor { database, state, order, log, path, ask_at }.run()
 }
 
 /// Notes beside the ledger that the task starts. A ledger that was put back from a copy, or lost
@@ -128,6 +130,8 @@ struct Supervisor {
     log: File,
     /// The log's.
     path: PathBuf,
+    /// When the ledger is asked next whether the task shall stop.
+    ask_at: Cell<Instant>,
 }
 
 /// What became of a task's program.
@@ -222,12 +226,9 @@ impl Supervisor {
         let stop_timeout = Duration::from_secs(program::stop_timeout_secs(&self.order.request));
         let mut stopped: Option<String> = None;
         let mut kill_at: Option<Instant> = None;
-        let mut ask_at = Instant::now();
         while !is_over()? {
-            if stopped.is_none() && Instant::now() >= ask_at {
-                // A ledger that does not answer now is asked again; the task goes on.
-                stopped = self.stop_reason().unwrap_or_default();
-                ask_at = Instant::now() + STOP_POLL;
+            if stopped.is_none() {
+                stopped = self.asked_to_stop();
                 if stopped.is_some() {
                     signal(Signal::TERM);
                     kill_at = Some(Instant::now() + stop_timeout);
@@ -241,6 +242,16 @@ impl Supervisor {
             thread::sleep(POLL);
         }
         Ok(stopped)
+    }
+
+    /// The reason, once the task was asked to stop. The task is looked at more often than the ledger
+    /// is asked; a ledger that does not answer now is asked again, and the task goes on.
+    fn asked_to_stop(&self) -> Option<String> {
+        if Instant::now() < self.ask_at.get() {
+            return None;
+        }
+        self.ask_at.set(Instant::now() + STOP_POLL);
+        self.stop_reason().unwrap_or_default()
     }
 
     fn stop_reason(&self) -> Result<Option<String>, LedgerError> {
