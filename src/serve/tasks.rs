@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::wire::{ApiError, Page, Parameters, read};
 use super::{Server, cluster_name, shape, tags};
 use crate::ecs::Ecs;
-use crate::ecs::local::served::{ServedTask, arn};
+use crate::ecs::local::served::ServedTask;
+use crate::ecs::local::task_arn;
 use crate::event::LastStatus;
 
 /// Tasks that one DescribeTasks may name.
@@ -152,7 +153,7 @@ impl Server {
         cluster: &str,
         now: Timestamp,
     ) -> Result<Option<ServedTask>, ApiError> {
-        let prefix = self::arn(cluster, "");
+        let prefix = task_arn(cluster, "");
         let task = if arn.starts_with(&prefix) { self.ecs.served(arn)? } else { None };
         Ok(task.filter(|task| shape::is_remembered(&task.state, self.remember, now)))
     }
@@ -160,5 +161,5 @@ impl Server {
 
 /// The ARN that an ARN or an id means.
 fn arn_of(cluster: &str, task: &str) -> String {
-    if task.starts_with("arn:") { task.to_owned() } else { arn(cluster, task) }
+    if task.starts_with("arn:") { task.to_owned() } else { task_arn(cluster, task) }
 }

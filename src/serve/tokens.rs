@@ -2,6 +2,7 @@
 //! the first answer again, with others a conflict; it lives min(24 h, its tasks' life + 1 h)
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>).
 
+use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
@@ -101,8 +102,7 @@ pub(super) fn fingerprint(parameters: &Parameters, cluster: &str) -> String {
     // A default that is said is the same as one that is not.
     parameters.insert("cluster".to_owned(), json!(cluster));
     parameters.entry("count").or_insert(json!(1));
-    let hash = Sha256::digest(Value::Object(parameters).to_string());
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(Value::Object(parameters).to_string()))
 }
 
 /// When a token is forgotten: it outlives the last of its tasks, but not its day.

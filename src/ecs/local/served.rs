@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{LocalEcs, Order, Runtime, record};
+use super::{LocalEcs, Order, Runtime, record, task_arn};
 use crate::ecs::{Ecs, EcsError};
 use crate::event::{LastStatus, TaskState};
 use crate::jobs::TaskRequest;
@@ -60,12 +60,7 @@ impl ServedTask {
 
 /// A task's ARN that no other task has.
 pub(crate) fn new_arn(cluster: &str) -> String {
-    arn(cluster, &Uuid::new_v4().simple().to_string())
-}
-
-/// The ARN of a task of this cluster.
-pub(crate) fn arn(cluster: &str, id: &str) -> String {
-    format!("arn:aws:ecs:local:000000000000:task/{cluster}/{id}")
+    task_arn(cluster, &Uuid::new_v4().simple().to_string())
 }
 
 const COLUMNS: &str = "SELECT rowid, state, frame, stop_reason, supervised FROM tasks";
