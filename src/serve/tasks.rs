@@ -102,7 +102,7 @@ impl Server {
         now: Timestamp,
     ) -> Result<Value, ApiError> {
         let wanted: Wanted = read(parameters)?;
-        let page = Page::read(wanted.max_results, wanted.next_token.as_deref())?;
+        let page: Page<i64> = Page::read(wanted.max_results, wanted.next_token.as_deref())?;
         if wanted.service_name.is_some() || wanted.container_instance.is_some() {
             return Err(ApiError::invalid(
                 "longshore has neither services nor container instances.",
@@ -116,9 +116,10 @@ impl Server {
                 && shape::is_remembered(&task.state, self.remember, now)
                 && age.is_none_or(|age| age >= delay)
         };
-        let found = self.ecs.served_after(Some(&cluster), page.after)?.into_iter();
+        let found = self.ecs.served_after(Some(&cluster), page.after.unwrap_or(0))?.into_iter();
         let found = found.filter(is_shown).map(|task| (task.number, task.state.task_arn));
-        Ok(page.answer("taskArns", found.take(page.size + 1).collect()))
+        let found = found.take(page.size + 1).collect();
+        Ok(page.answer("taskArns", found))
     }
 
     /// StopTask.
