@@ -116,7 +116,7 @@ impl Server {
                 && shape::is_remembered(&task.state, self.remember, now)
                 && age.is_none_or(|age| age >= delay)
         };
-        let found = self.ecs.served_after(Some(&cluster), page.after.unwrap_or(0))?.into_iter();
+        let found = self.ecs.served_after(&cluster, page.after.unwrap_or(0))?.into_iter();
         let found = found.filter(is_shown).map(|task| (task.number, task.state.task_arn));
         let found = found.take(page.size + 1).collect();
         Ok(page.answer("taskArns", found))

@@ -99,6 +99,7 @@ pub(super) const SCHEMA: &str = concat!(
     ",
         PRIMARY KEY (cluster, token)
     ) STRICT;
+    CREATE INDEX client_tokens_created_at ON client_tokens (created_at);
     CREATE TABLE tags (
         resource TEXT NOT NULL,
         key TEXT NOT NULL,
