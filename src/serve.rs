@@ -150,6 +150,14 @@ impl Server {
         Ok(tasks.iter().filter(|task| ServedTask::is_wanted(task)).count())
     }
 
+    /// Looks something up.
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        self.database.with(|sqlite| Ok(work(sqlite)))?
+    }
+
     /// Does all of the work, or nothing when it is refused.
     fn change<T>(
         &self,
