@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::ecs::local::SUPERVISE_VERB;
 use crate::identity::Namespace;
+use crate::local::default_ledger;
 
 mod check;
 mod cost;
@@ -86,6 +87,19 @@ struct LedgerPath {
         help = "The ledger's file [default: .longshore/NAMESPACE.db]"
     )]
     ledger: Option<PathBuf>,
+}
+
+impl LedgerPath {
+    /// The file that is named, or else the namespace's own.
+    fn path(&self, common: &Common) -> PathBuf {
+        self.ledger.clone().unwrap_or_else(|| default_ledger(&common.namespace))
+    }
+}
+
+/// Our own program, which tasks are supervised by.
+fn this_program() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))
 }
 
 #[derive(Debug, Subcommand)]

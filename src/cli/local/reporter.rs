@@ -1,20 +1,16 @@
 //! Tells what happens to runs while they are watched.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use jiff::Timestamp;
 
 use crate::cli::logs::Tail;
-use crate::cli::output::{self, DIM, printable};
+use crate::cli::output::{self, DIM, TICK, printable};
 use crate::cli::timeline::timeline;
 use crate::identity::RunId;
 use crate::local::Local;
 use crate::run::Run;
-
-/// How often the live line moves.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Tells what happens, on standard error: each line of output, and beside it one live line on a
 /// terminal or a plain line for each moment elsewhere.
@@ -49,14 +45,8 @@ impl Tailed {
 
 impl Reporter {
     pub(super) fn new(quiet: bool, before: Vec<RunId>) -> Self {
-        let bar = output::is_live().then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{spinner} {msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.enable_steady_tick(TICK);
-            bar
-        });
-        Self { bar, quiet, before, told: BTreeMap::new(), tails: BTreeMap::new() }
+        let (told, tails) = (BTreeMap::new(), BTreeMap::new());
+        Self { bar: output::spinner(), quiet, before, told, tails }
     }
 
     pub(super) fn report(&mut self, local: &Local, runs: &[Run]) {
