@@ -27,11 +27,17 @@ struct Tailed {
     tail: Tail,
     /// A line that has not ended yet.
     rest: Vec<u8>,
+    /// Whether it was read to its end.
+    over: bool,
 }
 
 impl Tailed {
     /// Reads the lines that are whole; of a task that `ended`, what is left as well.
     fn read(&mut self, ended: bool, lines: &mut Vec<String>) {
+        if self.over {
+            return;
+        }
+        self.over = ended;
         self.rest.extend(self.tail.next());
         while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.rest.drain(..=end).collect();
@@ -49,6 +55,7 @@ impl Reporter {
         Self { bar: output::spinner(), quiet, before, told, tails }
     }
 
+    /// Tells what is new. A run that has ended is told to its end: it need not come again.
     pub(super) fn report(&mut self, local: &Local, runs: &[Run]) {
         let now = Timestamp::now();
         for run in runs {
@@ -93,8 +100,10 @@ impl Reporter {
             let tailed = self.tails.entry(task.clone()).or_insert_with(|| Tailed {
                 tail: Tail::new(local.log_file(task)),
                 rest: Vec::new(),
+                over: false,
             });
-            tailed.read(launch.times.stopped_at.is_some(), &mut lines);
+            let ended = launch.times.stopped_at.is_some() || run.verdict().is_some();
+            tailed.read(ended, &mut lines);
         }
         for line in lines {
             self.say(&format!("{DIM}{} |{DIM:#} {}", run.job, printable(&line)));
