@@ -77,6 +77,11 @@ enum Format {
     Json,
 }
 
+/// Where bash looks for the completions of a program by itself.
+const COMPLETIONS_HELP: &str = "\
+Example:
+  longshore completions bash > ~/.local/share/bash-completion/completions/longshore";
+
 /// Which ledger to use.
 #[derive(Clone, Debug, Args)]
 struct LedgerPath {
@@ -150,9 +155,7 @@ enum Verb {
     #[command(after_help = "Example:\n  longshore schema > jobs.schema.json")]
     Schema(schema::Arguments),
     /// Print the completions of a shell.
-    #[command(
-        after_help = "Example:\n  longshore completions bash > ~/.bash_completion.d/longshore"
-    )]
+    #[command(after_help = COMPLETIONS_HELP)]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
