@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::ecs::local::SUPERVISE_VERB;
 use crate::identity::Namespace;
+use crate::local::default_ledger;
 
 mod check;
 mod cost;
@@ -76,6 +77,11 @@ enum Format {
     Json,
 }
 
+/// Where bash looks for the completions of a program by itself.
+const COMPLETIONS_HELP: &str = "\
+Example:
+  longshore completions bash > ~/.local/share/bash-completion/completions/longshore";
+
 /// Which ledger to use.
 #[derive(Clone, Debug, Args)]
 struct LedgerPath {
@@ -86,6 +92,19 @@ struct LedgerPath {
         help = "The ledger's file [default: .longshore/NAMESPACE.db]"
     )]
     ledger: Option<PathBuf>,
+}
+
+impl LedgerPath {
+    /// The file that is named, or else the namespace's own.
+    fn path(&self, common: &Common) -> PathBuf {
+        self.ledger.clone().unwrap_or_else(|| default_ledger(&common.namespace))
+    }
+}
+
+/// Our own program, which tasks are supervised by.
+fn this_program() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))
 }
 
 #[derive(Debug, Subcommand)]
@@ -136,9 +155,7 @@ enum Verb {
     #[command(after_help = "Example:\n  longshore schema > jobs.schema.json")]
     Schema(schema::Arguments),
     /// Print the completions of a shell.
-    #[command(
-        after_help = "Example:\n  longshore completions bash > ~/.bash_completion.d/longshore"
-    )]
+    #[command(after_help = COMPLETIONS_HELP)]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,

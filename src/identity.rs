@@ -1,6 +1,7 @@
 //! Who is who: every identity longshore makes is derived from what it stands for, so a repeated
 //! delivery arrives at the same run, the same token and the same task.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -110,6 +111,13 @@ macro_rules! text_newtype {
 text_newtype!(JobName);
 text_newtype!(Namespace);
 text_newtype!(RunId);
+
+/// So that a map by names is asked with any text.
+impl Borrow<str> for JobName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl FromStr for JobName {
     type Err = NameError;

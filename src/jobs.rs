@@ -292,7 +292,7 @@ impl Jobs {
 
     /// The job of that name.
     pub fn get(&self, name: &str) -> Option<&Job> {
-        self.jobs.iter().find(|(job, _)| job.as_str() == name).map(|(_, job)| job)
+        self.jobs.get(name)
     }
 }
 

@@ -55,14 +55,6 @@ pub struct Local {
     jobs: Jobs,
 }
 
-/// What becomes of a message.
-enum Handled {
-    /// Done with, or refused for good.
-    Done,
-    /// To be handed out again.
-    Again,
-}
-
 impl Local {
     /// Opens the ledger.
     pub fn open(settings: Settings, jobs: Jobs) -> Result<Self, LedgerError> {
@@ -168,19 +160,15 @@ impl Local {
             let Some(message) = self.backend.queue.receive(queue, now, HIDDEN)? else {
                 return Ok(());
             };
-            match self.handle_message(queue, &message).await? {
-                Handled::Done => self.backend.queue.delete(message.number)?,
-                Handled::Again => {}
+            if self.is_done(queue, &message).await {
+                self.backend.queue.delete(message.number)?;
             }
         }
         Ok(())
     }
 
-    async fn handle_message(
-        &self,
-        queue: QueueName,
-        message: &Received,
-    ) -> Result<Handled, PortError> {
+    /// Whether a message was done with, or refused for good; else it is handed out again.
+    async fn is_done(&self, queue: QueueName, message: &Received) -> bool {
         let delivery = Delivery {
             id: message.number.to_string(),
             queued: true,
@@ -194,13 +182,11 @@ impl Local {
                 Invocation { now: Timestamp::now(), nonce: &nonce, clock: &Timestamp::now };
             deliver(&self.backend, &self.jobs, queue, &delivery, invocation).await
         });
-        match delivered.await {
-            Ok(_) => Ok(Handled::Done),
-            Err(error) => {
-                warn!(%error, receives = message.receives, "message comes again");
-                Ok(Handled::Again)
-            }
+        let delivered = delivered.await;
+        if let Err(error) = &delivered {
+            warn!(%error, receives = message.receives, "message comes again");
         }
+        delivered.is_ok()
     }
 
     /// Puts what can never be acted upon into the reject queue, with the reason.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::identity::{JobName, Namespace};
 use crate::queue::QueueName;
 use crate::record::Recorded;
-use crate::run::{Ignored, Run, State, Verdict, Wait};
+use crate::run::{Ignored, Launch, Run, State, Verdict, Wait};
 use crate::sweep::Swept;
 
 /// CloudWatch's namespace for all of them.
@@ -50,7 +50,7 @@ impl Measure {
                 job: run.job.clone(),
                 verdict: run.verdict()?,
                 start_latency: start_latency(run),
-                run_time: run_time(run),
+                run_time: run.launch().and_then(Launch::ran),
             }),
             Recorded::UnknownRun => Some(Self::UnknownRun),
             Recorded::Ignored(Ignored::OtherTask) => Some(Self::SecondTask),
@@ -109,11 +109,6 @@ impl Measure {
 fn start_latency(run: &Run) -> Option<SignedDuration> {
     let started = run.launch()?.times.started_at?;
     Some(started.duration_since(run.happened_at.unwrap_or(run.created_at)))
-}
-
-fn run_time(run: &Run) -> Option<SignedDuration> {
-    let times = &run.launch()?.times;
-    Some(times.stopped_at?.duration_since(times.started_at?))
 }
 
 /// A line that is being written. Every metric is kept for the namespace alone, and once more for

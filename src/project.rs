@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::identity::Namespace;
+use crate::jobs::prices::is_region;
 use crate::jobs::problem::{Problem, Severity};
 use crate::jobs::{self, Jobs};
 use crate::stack;
@@ -145,7 +146,13 @@ pub fn job_name(image: &str) -> Option<String> {
 /// jobs.yaml and triggers.yaml, or every fault.
 fn check(plan: &Plan, now: Timestamp) -> Result<(Draft, String), Vec<Fault>> {
     let mut faults: Vec<Fault> = region_fault(plan).into_iter().collect();
-    let draft = Draft::new(plan).map_err(|fault| vec![fault])?;
+    let draft = match Draft::new(plan) {
+        Ok(draft) => draft,
+        Err(fault) => {
+            faults.push(fault);
+            return Err(faults);
+        }
+    };
     let source = draft.text();
     let jobs::Reading { jobs, problems } = jobs::read(source.as_bytes(), now);
     faults.extend(to_faults(&draft, &problems));
@@ -181,11 +188,7 @@ fn to_faults(draft: &Draft, problems: &[Problem]) -> Vec<Fault> {
 /// A region goes into files that nobody reads for us.
 fn region_fault(plan: &Plan) -> Option<Fault> {
     let region = plan.answers.get(&Answer::Region)?;
-    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    let is_region = region.split('-').count() >= 3
-        && region.split('-').all(|part| !part.is_empty())
-        && region.bytes().all(allowed);
-    (!is_region).then(|| Fault {
+    (!is_region(region)).then(|| Fault {
         answer: Some(Answer::Region),
         message: format!("`{}` is no region: write one like eu-west-1", region.escape_debug()),
     })

@@ -4,7 +4,7 @@
 //! started). What [`apply`] does with a fact is total: ECS repeats and reorders its news, so every
 //! fact can follow every state.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
@@ -251,6 +251,11 @@ impl Launch {
     /// The region of its task; `local` on this machine.
     pub fn region(&self) -> Option<&str> {
         self.task.as_deref()?.split(':').nth(3)
+    }
+
+    /// How long its program ran; `None` until it has ended, and where it never began.
+    pub fn ran(&self) -> Option<SignedDuration> {
+        Some(self.times.stopped_at?.duration_since(self.times.started_at?))
     }
 }
 

@@ -135,21 +135,27 @@ impl Server {
     /// Asks the tasks to stop, and waits until they have.
     pub async fn stop_tasks(&self, reason: &str) -> Result<(), EcsError> {
         self.ecs.stop_served(reason).await?;
-        let living = || {
-            let tasks = self.ecs.served_after(None, 0);
-            let tasks = tasks.map_err(|error| EcsError(error.to_string()))?;
-            Ok(tasks.iter().any(|task| !task.has_stopped()))
-        };
-        while living()? {
+        loop {
+            let living = self.ecs.served_living().map_err(|error| EcsError(error.to_string()))?;
+            if living.is_empty() {
+                return Ok(());
+            }
             tokio::time::sleep(STOP_POLL).await;
         }
-        Ok(())
     }
 
     /// How many tasks run.
     pub fn running(&self) -> Result<usize, LedgerError> {
-        let tasks = self.ecs.served_after(None, 0)?;
+        let tasks = self.ecs.served_living()?;
         Ok(tasks.iter().filter(|task| ServedTask::is_wanted(task)).count())
+    }
+
+    /// Looks something up.
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        self.database.with(|sqlite| Ok(work(sqlite)))?
     }
 
     /// Does all of the work, or nothing when it is refused.

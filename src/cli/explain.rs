@@ -11,7 +11,7 @@ use super::exit::{Exit, Failure};
 use super::jobs_file;
 use super::output::{self, BAD, BOLD, DIM, printable};
 use super::{Common, Format};
-use crate::event::{self, Delivery, Event, TaskState};
+use crate::event::{self, Delivery, Event, Occurrence, TaskState};
 use crate::identity::{ClientToken, StartedBy, quote};
 use crate::jobs::{Jobs, Match, OVERRIDES_CHARS_MAX, RunSpec, TaskSource, Unwanted};
 use crate::run::{Ending, News, Sighting};
@@ -122,9 +122,10 @@ struct Planned {
 }
 
 fn explain(common: &Common, jobs: &Jobs, event: &Event) -> Explained {
+    let occurrence = event.occurrence();
     let mut explained = Explained {
         kind: Some(event.kind()),
-        occurrence: event.occurrence().map(|occurrence| occurrence.to_string()),
+        occurrence: occurrence.as_ref().map(ToString::to_string),
         ..Explained::default()
     };
     match event {
@@ -147,8 +148,8 @@ fn explain(common: &Common, jobs: &Jobs, event: &Event) -> Explained {
         Event::Schedule(_) | Event::S3(_) | Event::Manual(_) => {
             match jobs.wanting(event, &common.namespace) {
                 Ok(wanting) => {
-                    explained.runs =
-                        wanting.iter().map(|wanted| plan(common, event, wanted)).collect();
+                    let plan = |wanted| Some(plan(common, occurrence.as_ref()?, wanted));
+                    explained.runs = wanting.iter().filter_map(plan).collect();
                     if explained.runs.is_empty() {
                         let note = "no job wants this event: it meets no trigger's conditions";
                         explained.note = Some(note.to_owned());
@@ -168,12 +169,9 @@ fn explain(common: &Common, jobs: &Jobs, event: &Event) -> Explained {
     explained
 }
 
-fn plan(common: &Common, event: &Event, wanted: &Match<'_>) -> Planned {
+fn plan(common: &Common, occurrence: &Occurrence, wanted: &Match<'_>) -> Planned {
     let job = &wanted.job.name;
-    let occurrence = event.occurrence();
-    let parts: Vec<&str> =
-        occurrence.iter().flat_map(|occurrence| &occurrence.parts).map(String::as_str).collect();
-    let run = crate::identity::RunId::derive(job, event.kind(), &parts);
+    let run = occurrence.run_id(job);
     let namespace = &common.namespace;
     let token = ClientToken::new(namespace, &run, 1, 1);
     let started_by = StartedBy { namespace: namespace.clone(), run: run.clone(), attempt: 1 };

@@ -247,14 +247,18 @@ async fn watch(
     on_interrupt: OnInterrupt,
 ) -> Result<Vec<Run>, Failure> {
     let mut reporter = Reporter::new(quiet, tally.before.clone());
+    // Only these are looked at: nothing follows a verdict.
+    let mut open = tally.ids.clone();
     loop {
         local.turn().await?;
-        let runs = local.runs(&tally.ids).await?;
+        let mut runs = local.runs(&open).await?;
         reporter.report(local, &runs);
-        if runs.iter().all(|run| run.verdict().is_some()) {
+        runs.retain(|run| run.verdict().is_none());
+        if runs.is_empty() {
             reporter.finish();
-            return Ok(runs);
+            return Ok(local.runs(&tally.ids).await?);
         }
+        open = runs.iter().map(|run| run.id.clone()).collect();
         tokio::select! {
             () = tokio::time::sleep(TURN) => {}
             interrupt = interrupts.next() => {

@@ -2,8 +2,10 @@
 //! cannot steer the terminal.
 
 use std::io::{self, ErrorKind, Write as _};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -67,9 +69,23 @@ pub(super) fn complain(message: &str) {
 }
 
 /// Whether standard error is a terminal that can redraw a line.
-pub(super) fn is_live() -> bool {
+fn is_live() -> bool {
     use std::io::IsTerminal;
     io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// How often a live line moves.
+pub(super) const TICK: Duration = Duration::from_millis(100);
+
+/// A line on standard error that moves and is redrawn; `None` where there is no terminal for it.
+pub(super) fn spinner() -> Option<ProgressBar> {
+    is_live().then(|| {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{spinner} {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.enable_steady_tick(TICK);
+        bar
+    })
 }
 
 /// A text that others wrote, without anything that steers a terminal.

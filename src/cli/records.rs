@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use super::exit::Failure;
 use super::output::printable;
-use super::{Common, LedgerPath};
+use super::{Common, LedgerPath, this_program};
 use crate::backend::PortError;
 use crate::ecs::local::Host;
 use crate::identity::RunId;
 use crate::jobs::prices::Prices;
 use crate::jobs::{Jobs, nearest};
 use crate::ledger::{Filter, LedgerError};
-use crate::local::{Local, Settings, default_ledger};
+use crate::local::{Local, Settings};
 use crate::run::{Run, StopAsked};
 #[cfg(feature = "aws")]
 use crate::{cli::jobs_file, cloud::Cloud};
@@ -217,7 +217,7 @@ impl Records {
 
 /// Opens this machine's ledger to look at it, once everything that happened since is in it.
 async fn open_local(common: &Common, ledger: &LedgerPath) -> Result<Local, Failure> {
-    let path = ledger.ledger.clone().unwrap_or_else(|| default_ledger(&common.namespace));
+    let path = ledger.path(common);
     if !path.exists() {
         let path = path.display();
         return Err(Failure::environment(format!(
@@ -229,8 +229,7 @@ async fn open_local(common: &Common, ledger: &LedgerPath) -> Result<Local, Failu
         ledger: path,
         namespace: common.namespace.clone(),
         host: Host::default(),
-        program: std::env::current_exe()
-            .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))?,
+        program: this_program()?,
     };
     let local = Local::open(settings, Jobs::default())?;
     local.catch_up().await?;

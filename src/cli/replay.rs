@@ -33,8 +33,8 @@ printed. Exits with 1 when letters stay.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Only the letters of this queue: what dispatch failed with, what record failed with, what was
-    /// rejected. On this machine there is `reject` alone.
+    /// Only the letters of this queue. `events`: what dispatch failed with; `states`: what record
+    /// failed with; `reject`: what was rejected. On this machine there is only `reject`.
     #[arg(long, value_enum)]
     queue: Option<Queue>,
     /// Show the letters, and leave them where they are.

@@ -13,7 +13,7 @@ use super::{Common, Format, LedgerPath, jobs_file, layout, timeline};
 use crate::identity::JobName;
 use crate::jobs::{Jobs, Period, earlier, nearest};
 use crate::ledger::Filter;
-use crate::run::{Run, Verdict};
+use crate::run::{Launch, Run, Verdict};
 
 mod follow;
 
@@ -116,10 +116,7 @@ async fn hint(common: &Common, records: &Records, job: &JobName) -> String {
 }
 
 fn row(run: &Run, now: Timestamp) -> Vec<String> {
-    let times = run.launch().map(|launch| &launch.times);
-    let ran = times
-        .and_then(|times| Some(times.stopped_at?.duration_since(times.started_at?)))
-        .map_or_else(String::new, output::span);
+    let ran = run.launch().and_then(Launch::ran).map_or_else(String::new, output::span);
     let reason = match run.verdict() {
         Some(Verdict::Succeeded) | None => String::new(),
         Some(_) => printable(run.reason().unwrap_or_default()),

@@ -11,7 +11,7 @@ use super::output::{self, BOLD, DIM};
 use super::records::Records;
 use super::timeline::{self, Moment, timeline};
 use super::{Common, Format, LedgerPath, layout};
-use crate::run::Run;
+use crate::run::{Launch, Run};
 
 /// The column in which a moment's text begins, after its time and its word.
 const TEXT_AT: usize = 25;
@@ -85,9 +85,8 @@ pub(super) fn conclusion(run: &Run) -> String {
     if let Some(code) = run.exit_code() {
         let _ = write!(text, ", exit code {code}");
     }
-    let times = run.launch().map(|launch| &launch.times);
-    if let Some((Some(from), Some(to))) = times.map(|times| (times.started_at, times.stopped_at)) {
-        let _ = write!(text, ", ran {}", output::span(to.duration_since(from)));
+    if let Some(ran) = run.launch().and_then(Launch::ran) {
+        let _ = write!(text, ", ran {}", output::span(ran));
     }
     if run.attempt() > 1 {
         let _ = write!(text, ", {} attempts", run.attempt());

@@ -114,7 +114,10 @@ fn tell(common: &Common, records: &Records, run: &Run) -> Result<Exit, Failure> 
             "{} has not ended yet: {}; `longshore show {}{}` tells how it goes\n",
             run.id,
             match run.living_task() {
-                Some(_) => "ECS has been asked, and is asked again every two minutes",
+                Some(_) if common.place == Place::Local => {
+                    "its task has been asked, and is asked again while longshore runs here"
+                }
+                Some(_) => "ECS has been asked, and is asked again until the task has stopped",
                 None => "it has no task, and dispatch will give it none",
             },
             run.id,

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,9 @@ const SUPERVISOR_WAIT: SignedDuration = SignedDuration::from_secs(1);
 
 /// A supervisor that ended without taking its task is followed by another after this.
 const SUPERVISOR_AGAIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// Characters of a task's id, as ECS has them.
+const ID_CHARS: usize = 32;
 
 /// The hidden verb that makes our own program a supervisor.
 pub const SUPERVISE_VERB: &str = "supervise-task";
@@ -110,9 +114,7 @@ impl LocalEcs {
             let age = state.created_at.map(|created| now.duration_since(created));
             let is_tried = self.supervisors().contains_key(&state.task_arn);
             if !is_tried && age.is_some_and(|age| age > SUPERVISOR_WAIT) {
-                self.start_supervisor(&state.task_arn, now).map_err(|error| {
-                    LedgerError::Unavailable(format!("cannot start a supervisor: {error}"))
-                })?;
+                self.start(&state.task_arn, now);
             }
         }
         Ok(())
@@ -208,11 +210,16 @@ fn lock_file(ledger: &Path, task: &str) -> PathBuf {
     tasks_folder(ledger).join(format!("{}.lock", task_id(task)))
 }
 
-/// The ARN of the task that a token starts: the same token is the same task.
-fn arn(cluster: &str, token: &ClientToken) -> String {
-    let hash = Sha256::digest(format!("{cluster}\n{token}"));
-    let id: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+/// The ARN of a task of this cluster.
+pub(crate) fn task_arn(cluster: &str, id: &str) -> String {
     format!("arn:aws:ecs:local:000000000000:task/{cluster}/{id}")
+}
+
+/// The ARN of the task that a token starts: the same token is the same task.
+fn arn_of(cluster: &str, token: &ClientToken) -> String {
+    let mut id = HEXLOWER.encode(&Sha256::digest(format!("{cluster}\n{token}")));
+    id.truncate(ID_CHARS);
+    task_arn(cluster, &id)
 }
 
 impl Ecs for LocalEcs {
@@ -222,7 +229,7 @@ impl Ecs for LocalEcs {
         token: &ClientToken,
     ) -> Result<String, RunTaskError> {
         let unknown = |error: LedgerError| RunTaskError::Unknown(error.to_string());
-        let task = arn(&request.cluster, token);
+        let task = arn_of(&request.cluster, token);
         let order = Order { request: request.clone(), host: self.host.clone() };
         let order = serde_json::to_string(&order)
             .map_err(|error| RunTaskError::Invalid(error.to_string()))?;

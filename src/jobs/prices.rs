@@ -103,8 +103,8 @@ fn check_price(at: &Path, price: Option<f64>, problems: &mut Vec<Problem>) {
     }
 }
 
-/// `us-east-1`, `us-gov-west-1`.
-fn is_region(text: &str) -> bool {
+/// Whether it may be the code of a region: `us-east-1`, `us-gov-west-1`.
+pub(crate) fn is_region(text: &str) -> bool {
     let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
     let is_number = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
     match text.rsplit_once('-') {

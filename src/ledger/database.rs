@@ -51,17 +51,13 @@ impl Database {
                 ))
             })?;
         }
-        let prepare = || {
-            let database = Self::connect(path)?;
-            if database.inspect(namespace)? == Found::Ours {
-                database.configure()?;
-                return Ok(database);
-            }
-            database.configure()?;
+        let database = Self::connect(path)?;
+        let found = database.inspect(namespace)?;
+        database.configure()?;
+        if found == Found::Nothing {
             database.create(namespace)?;
-            Ok(database)
-        };
-        prepare()
+        }
+        Ok(database)
     }
 
     /// Opens a file that [`Database::open`] has prepared.

@@ -87,6 +87,7 @@ fn a_bad_answer_is_told_by_itself() {
     let namespace = "longshore".parse().unwrap();
     for (answer, value, told) in [
         (Answer::Region, "Ireland", "no region"),
+        (Answer::Region, "eu-west-a", "no region"),
         (Answer::Image, "", "image"),
         (Answer::Job, "Nightly", "no job name"),
         (Answer::Schedule, "cron(0 25 * * ? *)", "0-23"),
@@ -101,6 +102,14 @@ fn a_bad_answer_is_told_by_itself() {
         let fault = fault(answer, value, &namespace, now()).unwrap_or_default();
         assert!(fault.contains(told), "{answer:?} {value}: {fault}");
     }
+}
+
+#[test]
+fn every_bad_answer_is_told_at_once() {
+    let bad = plan(&[(Answer::Region, "Ireland"), (Answer::SubnetTags, "private")]);
+    let faults = files(&bad, now()).unwrap_err();
+    let answers: Vec<Option<Answer>> = faults.iter().map(|fault| fault.answer).collect();
+    assert_eq!(answers, [Some(Answer::Region), Some(Answer::SubnetTags)], "{faults:?}");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Task definitions: registered, each under the next revision of its family, and found again by
 //! family, by family:revision or by ARN.
 
+use std::fmt;
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Deserialize;
@@ -185,22 +188,48 @@ struct Wanted {
     next_token: Option<String>,
 }
 
-/// ListTaskDefinitions. A page's token is how many came before: revisions are only ever added.
+/// A place in the list, as a page's token says it: `family:revision`. What is taken out of the list
+/// before it, or put in, moves nothing after it.
+struct Place {
+    family: String,
+    revision: i64,
+}
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(token: &str) -> Result<Self, ()> {
+        let (family, revision) = token.rsplit_once(':').ok_or(())?;
+        Ok(Self { family: family.to_owned(), revision: revision.parse().map_err(drop)? })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.family, self.revision)
+    }
+}
+
+/// ListTaskDefinitions.
 pub(super) fn list(sqlite: &Connection, parameters: &Parameters) -> Result<Value, ApiError> {
-    let wanted = read(parameters).and_then(|wanted: Wanted| {
-        let page = Page::read(wanted.max_results, wanted.next_token.as_deref())?;
-        Ok((wanted, page))
-    });
-    let (wanted, page) = wanted?;
-    let order = if wanted.sort.as_deref() == Some("DESC") { "DESC" } else { "ASC" };
+    let wanted: Wanted = read(parameters)?;
+    let page: Page<Place> = Page::read(wanted.max_results, wanted.next_token.as_deref())?;
+    let descending = wanted.sort.as_deref() == Some("DESC");
+    let (order, behind) = if descending { ("DESC", "<") } else { ("ASC", ">") };
     let status = wanted.status.as_deref().unwrap_or(ACTIVE);
-    let found: Vec<String> = sqlite
+    let after = page.after.as_ref().map(|place| (&place.family, place.revision)).unzip();
+    let found: Vec<(Place, String)> = sqlite
         .prepare_cached(&format!(
             "{COLUMNS} WHERE status = ?1 AND (?2 IS NULL OR family = ?2)
+             AND (?3 IS NULL OR (family, revision) {behind} (?3, ?4))
              ORDER BY family {order}, revision {order}"
         ))?
-        .query_map(params![status, wanted.family_prefix], |row| Ok(Kept::read(row)?.arn()))?
+        .query_map(params![status, wanted.family_prefix, after.0, after.1], |row| {
+            let kept = Kept::read(row)?;
+            let arn = kept.arn();
+            Ok((Place { family: kept.family, revision: kept.revision }, arn))
+        })?
+        .take(page.size + 1)
         .collect::<rusqlite::Result<_>>()?;
-    let numbered = (1..).zip(found).skip_while(|(number, _)| *number <= page.after).collect();
-    Ok(page.answer("taskDefinitionArns", numbered))
+    Ok(page.answer("taskDefinitionArns", found))
 }

@@ -88,12 +88,12 @@ impl Server {
                 self.change(|sqlite| definitions::deregister(sqlite, parameters))
             }
             "DescribeTaskDefinition" => {
-                self.change(|sqlite| definitions::describe(sqlite, parameters))
+                self.read(|sqlite| definitions::describe(sqlite, parameters))
             }
-            "ListTaskDefinitions" => self.change(|sqlite| definitions::list(sqlite, parameters)),
+            "ListTaskDefinitions" => self.read(|sqlite| definitions::list(sqlite, parameters)),
             "TagResource" => self.change(|sqlite| tags::tag_resource(sqlite, parameters)),
             "UntagResource" => self.change(|sqlite| tags::untag_resource(sqlite, parameters)),
-            "ListTagsForResource" => self.change(|sqlite| tags::list(sqlite, parameters)),
+            "ListTagsForResource" => self.read(|sqlite| tags::list(sqlite, parameters)),
             other => Err(ApiError::UnknownOperation(format!(
                 "longshore does not do {other}; it does {}",
                 super::OPERATIONS.join(", ")

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::wire::{ApiError, Page, Parameters, read};
 use super::{Server, cluster_name, shape, tags};
 use crate::ecs::Ecs;
-use crate::ecs::local::served::{ServedTask, arn};
+use crate::ecs::local::served::ServedTask;
+use crate::ecs::local::task_arn;
 use crate::event::LastStatus;
 
 /// Tasks that one DescribeTasks may name.
@@ -101,7 +102,7 @@ impl Server {
         now: Timestamp,
     ) -> Result<Value, ApiError> {
         let wanted: Wanted = read(parameters)?;
-        let page = Page::read(wanted.max_results, wanted.next_token.as_deref())?;
+        let page: Page<i64> = Page::read(wanted.max_results, wanted.next_token.as_deref())?;
         if wanted.service_name.is_some() || wanted.container_instance.is_some() {
             return Err(ApiError::invalid(
                 "longshore has neither services nor container instances.",
@@ -115,9 +116,10 @@ impl Server {
                 && shape::is_remembered(&task.state, self.remember, now)
                 && age.is_none_or(|age| age >= delay)
         };
-        let found = self.ecs.served_after(Some(&cluster), page.after)?.into_iter();
+        let found = self.ecs.served_after(&cluster, page.after.unwrap_or(0))?.into_iter();
         let found = found.filter(is_shown).map(|task| (task.number, task.state.task_arn));
-        Ok(page.answer("taskArns", found.take(page.size + 1).collect()))
+        let found = found.take(page.size + 1).collect();
+        Ok(page.answer("taskArns", found))
     }
 
     /// StopTask.
@@ -152,7 +154,7 @@ impl Server {
         cluster: &str,
         now: Timestamp,
     ) -> Result<Option<ServedTask>, ApiError> {
-        let prefix = self::arn(cluster, "");
+        let prefix = task_arn(cluster, "");
         let task = if arn.starts_with(&prefix) { self.ecs.served(arn)? } else { None };
         Ok(task.filter(|task| shape::is_remembered(&task.state, self.remember, now)))
     }
@@ -160,5 +162,5 @@ impl Server {
 
 /// The ARN that an ARN or an id means.
 fn arn_of(cluster: &str, task: &str) -> String {
-    if task.starts_with("arn:") { task.to_owned() } else { arn(cluster, task) }
+    if task.starts_with("arn:") { task.to_owned() } else { task_arn(cluster, task) }
 }

@@ -2,6 +2,7 @@
 //! the first answer again, with others a conflict; it lives min(24 h, its tasks' life + 1 h)
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>).
 
+use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
@@ -69,7 +70,8 @@ pub(super) fn look_up(
     Ok(Known::Answered(answer))
 }
 
-/// Keeps a token with its tasks and the answer its caller gets.
+/// Keeps a token with its tasks and the answer its caller gets. Those that nobody can use any more,
+/// whatever became of their tasks, are forgotten first.
 pub(super) fn keep(
     sqlite: &Connection,
     claim: &Claim<'_>,
@@ -77,6 +79,9 @@ pub(super) fn keep(
     answer: &Value,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
+    sqlite
+        .prepare_cached("DELETE FROM client_tokens WHERE created_at <= ?1")?
+        .execute([(now - LIFE_MAX).as_microsecond()])?;
     sqlite
         .prepare_cached(
             "INSERT INTO client_tokens (cluster, token, parameters, created_at, tasks, answer)
@@ -101,8 +106,7 @@ pub(super) fn fingerprint(parameters: &Parameters, cluster: &str) -> String {
     // A default that is said is the same as one that is not.
     parameters.insert("cluster".to_owned(), json!(cluster));
     parameters.entry("count").or_insert(json!(1));
-    let hash = Sha256::digest(Value::Object(parameters).to_string());
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(Value::Object(parameters).to_string()))
 }
 
 /// When a token is forgotten: it outlives the last of its tasks, but not its day.
@@ -143,6 +147,27 @@ fn shorten(sqlite: &Connection, answer: &mut Value) -> rusqlite::Result<()> {
 mod tests {
     use super::super::wire;
     use super::*;
+    use crate::identity::Namespace;
+    use crate::ledger::database::Database;
+
+    #[test]
+    fn a_token_is_gone_when_another_is_kept_after_its_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ledger.db");
+        let database = Database::open(&file, &Namespace::default()).unwrap();
+        let keep_at = |token: &str, hours| {
+            let claim = Claim { cluster: "c", token, parameters: String::new() };
+            let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+            database.with(|sqlite| keep(sqlite, &claim, &[], &json!({}), now)).unwrap();
+        };
+        for (token, hours) in [("first", 0), ("second", 23), ("third", 24)] {
+            keep_at(token, hours);
+        }
+        let select = "SELECT group_concat(token) FROM client_tokens";
+        let kept: String =
+            database.with(|sqlite| sqlite.query_row(select, [], |row| row.get(0))).unwrap();
+        assert_eq!(kept, "second,third");
+    }
 
     #[test]
     fn requests_are_the_same_whatever_is_said_of_defaults_and_the_order_of_their_keys() {

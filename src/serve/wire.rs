@@ -2,6 +2,9 @@
 //! is a body with `__type`
 //! (<https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>).
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -156,14 +159,14 @@ pub(super) struct Tag {
     pub(super) value: String,
 }
 
-/// A page of a list: what is asked for, and where the last one ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Page {
+/// A page of a list: what is asked for, and the place in the list where the last one ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Page<T> {
     pub(super) size: usize,
-    pub(super) after: i64,
+    pub(super) after: Option<T>,
 }
 
-impl Page {
+impl<T: FromStr + Display> Page<T> {
     /// Most entries on one page.
     const SIZE_MAX: i64 = 100;
 
@@ -173,19 +176,16 @@ impl Page {
         if !(1..=Self::SIZE_MAX).contains(&size) {
             return Err(ApiError::invalid("maxResults must be between 1 and 100."));
         }
-        let after = match token.map(str::parse) {
-            None => 0,
-            Some(Ok(after)) => after,
-            Some(Err(_)) => return Err(ApiError::invalid("Invalid token.")),
-        };
+        let after = token.map(str::parse).transpose();
+        let after = after.map_err(|_| ApiError::invalid("Invalid token."))?;
         Ok(Self { size: usize::try_from(size).unwrap_or(1), after })
     }
 
-    /// Puts a page of the `entries`, each with its number, into an answer.
-    pub(super) fn answer(self, name: &str, entries: Vec<(i64, String)>) -> Value {
+    /// Puts a page of the `entries`, each with its place, into an answer.
+    pub(super) fn answer(self, name: &str, entries: Vec<(T, String)>) -> Value {
         let more = entries.len() > self.size;
-        let page: Vec<(i64, String)> = entries.into_iter().take(self.size).collect();
-        let last = page.last().filter(|_| more).map(|(number, _)| number.to_string());
+        let page: Vec<(T, String)> = entries.into_iter().take(self.size).collect();
+        let last = page.last().filter(|_| more).map(|(place, _)| place.to_string());
         let mut answer = Map::new();
         let names: Vec<String> = page.into_iter().map(|(_, name)| name).collect();
         answer.insert(name.to_owned(), json!(names));
@@ -234,15 +234,15 @@ mod tests {
     #[test]
     fn a_page_says_where_it_ended_only_if_there_is_more() {
         let entries = |count: i64| (1..=count).map(|n| (n * 10, format!("t{n}"))).collect();
-        let page = Page::read(Some(2), None).unwrap();
-        assert_eq!(page.answer("arns", entries(2)), json!({ "arns": ["t1", "t2"] }));
+        let page = Page::<i64>::read(Some(2), None).unwrap();
+        assert_eq!(page.clone().answer("arns", entries(2)), json!({ "arns": ["t1", "t2"] }));
         assert_eq!(
             page.answer("arns", entries(3)),
             json!({ "arns": ["t1", "t2"], "nextToken": "20" })
         );
-        assert_eq!(Page::read(None, Some("20")).unwrap(), Page { size: 100, after: 20 });
+        assert_eq!(Page::read(None, Some("20")).unwrap(), Page { size: 100, after: Some(20) });
         for (size, token) in [(Some(0), None), (Some(101), None), (None, Some("x"))] {
-            assert!(Page::read(size, token).is_err(), "{size:?} {token:?}");
+            assert!(Page::<i64>::read(size, token).is_err(), "{size:?} {token:?}");
         }
     }
 

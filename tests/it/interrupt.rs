@@ -13,7 +13,9 @@ fn endless(trap: &str) -> (Project, Running) {
     let script = format!("{trap}echo x >> marker; while :; do sleep 0.05; done");
     let project = Project::new(&job(&script, &["retry: { attempts: 3 }", "task.stopTimeout: 2s"]));
     let event = project.event("once");
-    let running = project.start(&["local", "-o", "json", &event]);
+    let mut command = project.command(&["local", "-o", "json", &event]);
+    command.env("USER", "ana");
+    let running = Running::start(command);
     wait_for("the task", || project.lines("marker") == 1);
     wait_for("its news", || project.runs()[0]["status"] == "Running");
     (project, running)
@@ -22,9 +24,11 @@ fn endless(trap: &str) -> (Project, Running) {
 #[test]
 fn the_first_interrupt_stops_the_tasks() {
     for signal in [Signal::INT, Signal::TERM] {
-        let (_project, running) = endless("");
+        let (project, running) = endless("");
         running.signal(signal);
         let done = running.finish();
+        let reason = project.runs()[0]["reason"].clone();
+        assert!(reason.as_str().is_some_and(|text| text.starts_with("stopped by ana")), "{reason}");
         check_end(&done, 143, "Cancelled", Some(143), "");
         assert!(done.stderr.contains("stopping the tasks"), "{done:#?}");
     }

@@ -749,3 +749,24 @@ fn a_ledger_that_would_lie_where_tasks_print_is_refused() {
     assert!(done.stderr.contains("x.tasks: ") && done.stderr.contains(".db"), "{done:#?}");
     assert!(!project.path("x.tasks").exists());
 }
+
+#[test]
+fn the_output_of_a_task_that_has_ended_is_read_no_more_while_others_run() {
+    let script = format!("mkdir first 2>/dev/null && echo done && exit; {UNTIL_GATE}");
+    let project = Project::new(&job(&script, &[]));
+    let events = [project.event("one"), project.event("two")];
+    let running = project.start(&["local", &events[0], &events[1]]);
+    wait_for("the first end", || running.stderr().contains("Succeeded"));
+    // It tells of the end and of the last output in the same turn; this is longer.
+    thread::sleep(Duration::from_millis(200));
+    let logs = fs::read_dir(project.path(".longshore/longshore.tasks")).expect("the tasks' folder");
+    let mut logs = logs.filter_map(|entry| Some(entry.ok()?.path()));
+    let log = logs.find(|path| fs::read(path).is_ok_and(|text| text == b"done\n"));
+    fs::write(log.expect("the log"), "done\nlate\n").expect("the log grows");
+    thread::sleep(Duration::from_millis(200));
+    project.write("gate", "");
+    let done = running.finish();
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    assert_eq!(done.stderr.matches("done\n").count(), 1, "{done:#?}");
+    assert!(!done.stderr.contains("late"), "{done:#?}");
+}

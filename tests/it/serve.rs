@@ -276,6 +276,38 @@ fn task_definitions_have_revisions_and_tags() {
     served.end();
 }
 
+#[test]
+fn pages_of_task_definitions_go_on_where_they_ended_whatever_is_taken_out_or_put_in() {
+    let served = Served::start(&[]);
+    for family in ["b", "b", "a", "b", "c"] {
+        served.register(family, "exit 0");
+    }
+    let page = |sort: &str, token: Value| {
+        let filter = json!({ "maxResults": 2, "sort": sort, "nextToken": token });
+        let page = served.ok("ListTaskDefinitions", filter);
+        let arns: Vec<String> =
+            page["taskDefinitionArns"].as_array().unwrap().iter().map(text).collect();
+        let names =
+            arns.iter().filter_map(|arn| arn.rsplit('/').next()).collect::<Vec<_>>().join(" ");
+        (names, page["nextToken"].clone())
+    };
+    let (newest, descending) = page("DESC", Value::Null);
+    assert_eq!(newest, "c:1 b:3");
+    let (oldest, ascending) = page("ASC", Value::Null);
+    assert_eq!(oldest, "a:1 b:1");
+    served.register("c", "exit 0");
+    for name in ["a:1", "b:1"] {
+        served.ok("DeregisterTaskDefinition", json!({ "taskDefinition": name }));
+    }
+    assert_eq!(page("DESC", descending), ("b:2".to_owned(), Value::Null));
+    let (next, ascending) = page("ASC", ascending);
+    assert_eq!(next, "b:2 b:3");
+    assert_eq!(page("ASC", ascending), ("c:1 c:2".to_owned(), Value::Null));
+    let bad = json!({ "nextToken": "b" });
+    assert_eq!(served.error("ListTaskDefinitions", bad).0, "InvalidParameterException");
+    served.end();
+}
+
 fn error(name: &str, message: &str) -> (String, String) {
     (name.to_owned(), message.to_owned())
 }

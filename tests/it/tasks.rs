@@ -90,6 +90,8 @@ fn a_task_that_nobody_took_is_stopped_without_anybody() {
     assert!(matches!(unknown, RunTaskError::Unknown(_)), "{unknown}");
     let task = machine.only_task(&ecs, &request);
     assert_eq!(machine.describe(&ecs, &task).last_status, LastStatus::Provisioning);
+    // It waits for its supervisor, and keeps nobody from anything else meanwhile.
+    ecs.tend(Timestamp::now() + SignedDuration::from_secs(2)).unwrap();
 
     for _ in 0..2 {
         block_on(ecs.stop("default", &task, "longshore: cancelled")).unwrap();

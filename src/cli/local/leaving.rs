@@ -1,14 +1,13 @@
 //! What becomes of tasks when whoever watches them is interrupted.
 
-use jiff::Timestamp;
-
 use super::reporter::Reporter;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::interrupts::{Interrupt, Interrupts};
 use crate::cli::output::WARN;
+use crate::cli::stop;
 use crate::identity::RunId;
 use crate::local::Local;
-use crate::run::{Run, StopAsked, StopCause};
+use crate::run::Run;
 
 /// What the first Ctrl-C means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +38,9 @@ pub(super) async fn heed(
         "{WARN}stopping the tasks, which may take each its stopTimeout; Ctrl-C again leaves without \
          waiting for them{WARN:#}"
     ));
-    let now = Timestamp::now();
+    let wish = stop::wish(None);
     for run in runs.iter().filter(|run| run.verdict().is_none()) {
-        local.ask_to_stop(&run.id, StopAsked::new(StopCause::Cancelled, now)).await?;
+        local.ask_to_stop(&run.id, wish.clone()).await?;
     }
     Ok(())
 }

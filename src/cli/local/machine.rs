@@ -1,9 +1,9 @@
 //! How tasks run on this machine, as the command line says it.
 
 use super::super::exit::Failure;
-use super::super::{Common, LedgerPath};
+use super::super::{Common, LedgerPath, this_program};
 use crate::ecs::local::{Host, Runtime};
-use crate::local::{Settings, default_ledger};
+use crate::local::Settings;
 
 /// How tasks run on this machine.
 #[derive(Debug, clap::Args)]
@@ -49,17 +49,15 @@ impl Machine {
             return Err(Failure::usage(hint));
         }
         self.runtime.check().map_err(|missing| Failure::environment(missing.to_string()))?;
-        let ledger = self.ledger.ledger.clone();
         Ok(Settings {
-            ledger: ledger.unwrap_or_else(|| default_ledger(&common.namespace)),
+            ledger: self.ledger.path(common),
             namespace: common.namespace.clone(),
             host: Host {
                 runtime: self.runtime,
                 passed_variables: self.pass_env.clone(),
                 engine_options: self.engine_options.clone(),
             },
-            program: std::env::current_exe()
-                .map_err(|error| Failure::environment(format!("cannot find longshore: {error}")))?,
+            program: this_program()?,
         })
     }
 }

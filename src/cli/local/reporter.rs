@@ -1,20 +1,16 @@
 //! Tells what happens to runs while they are watched.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use jiff::Timestamp;
 
 use crate::cli::logs::Tail;
-use crate::cli::output::{self, DIM, printable};
+use crate::cli::output::{self, DIM, TICK, printable};
 use crate::cli::timeline::timeline;
 use crate::identity::RunId;
 use crate::local::Local;
 use crate::run::Run;
-
-/// How often the live line moves.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Tells what happens, on standard error: each line of output, and beside it one live line on a
 /// terminal or a plain line for each moment elsewhere.
@@ -31,11 +27,17 @@ struct Tailed {
     tail: Tail,
     /// A line that has not ended yet.
     rest: Vec<u8>,
+    /// Whether it was read to its end.
+    over: bool,
 }
 
 impl Tailed {
     /// Reads the lines that are whole; of a task that `ended`, what is left as well.
     fn read(&mut self, ended: bool, lines: &mut Vec<String>) {
+        if self.over {
+            return;
+        }
+        self.over = ended;
         self.rest.extend(self.tail.next());
         while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.rest.drain(..=end).collect();
@@ -49,16 +51,11 @@ impl Tailed {
 
 impl Reporter {
     pub(super) fn new(quiet: bool, before: Vec<RunId>) -> Self {
-        let bar = output::is_live().then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{spinner} {msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.enable_steady_tick(TICK);
-            bar
-        });
-        Self { bar, quiet, before, told: BTreeMap::new(), tails: BTreeMap::new() }
+        let (told, tails) = (BTreeMap::new(), BTreeMap::new());
+        Self { bar: output::spinner(), quiet, before, told, tails }
     }
 
+    /// Tells what is new. A run that has ended is told to its end: it need not come again.
     pub(super) fn report(&mut self, local: &Local, runs: &[Run]) {
         let now = Timestamp::now();
         for run in runs {
@@ -103,8 +100,10 @@ impl Reporter {
             let tailed = self.tails.entry(task.clone()).or_insert_with(|| Tailed {
                 tail: Tail::new(local.log_file(task)),
                 rest: Vec::new(),
+                over: false,
             });
-            tailed.read(launch.times.stopped_at.is_some(), &mut lines);
+            let ended = launch.times.stopped_at.is_some() || run.verdict().is_some();
+            tailed.read(ended, &mut lines);
         }
         for line in lines {
             self.say(&format!("{DIM}{} |{DIM:#} {}", run.job, printable(&line)));

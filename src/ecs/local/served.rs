@@ -2,10 +2,10 @@
 //! a queue of its own for its news, so that one that cannot be told holds up no other.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use uuid::Uuid;
 
-use super::{LocalEcs, Order, Runtime, record};
+use super::{LocalEcs, Order, Runtime, record, task_arn};
 use crate::ecs::{Ecs, EcsError};
 use crate::event::{LastStatus, TaskState};
 use crate::jobs::TaskRequest;
@@ -60,12 +60,7 @@ impl ServedTask {
 
 /// A task's ARN that no other task has.
 pub(crate) fn new_arn(cluster: &str) -> String {
-    arn(cluster, &Uuid::new_v4().simple().to_string())
-}
-
-/// The ARN of a task of this cluster.
-pub(crate) fn arn(cluster: &str, id: &str) -> String {
-    format!("arn:aws:ecs:local:000000000000:task/{cluster}/{id}")
+    task_arn(cluster, &Uuid::new_v4().simple().to_string())
 }
 
 const COLUMNS: &str = "SELECT rowid, state, frame, stop_reason, supervised FROM tasks";
@@ -122,20 +117,30 @@ impl LocalEcs {
         Ok(state.map(|state| ServedTask { state, ..found }))
     }
 
-    /// Served tasks of a cluster, or of all, in the order they were accepted, after the one with
-    /// this number.
+    /// Served tasks of a cluster in the order they were accepted, after the one with this number.
     pub(crate) fn served_after(
         &self,
-        cluster: Option<&str>,
+        cluster: &str,
         number: i64,
+    ) -> Result<Vec<ServedTask>, LedgerError> {
+        self.served_where("rowid > ?1 AND cluster = ?2 ORDER BY rowid", params![number, cluster])
+    }
+
+    /// Served tasks that have not stopped, of all that the ledger keeps.
+    pub(crate) fn served_living(&self) -> Result<Vec<ServedTask>, LedgerError> {
+        let living = "json_extract(state, '$.lastStatus') <> ?1";
+        self.served_where(living, [LastStatus::Stopped.as_str()])
+    }
+
+    fn served_where(
+        &self,
+        condition: &str,
+        values: impl Params,
     ) -> Result<Vec<ServedTask>, LedgerError> {
         let mut tasks: Vec<ServedTask> = self.database.with(|sqlite| {
             sqlite
-                .prepare_cached(&format!(
-                    "{COLUMNS} WHERE frame IS NOT NULL AND rowid > ?1
-                     AND (?2 IS NULL OR cluster = ?2) ORDER BY rowid"
-                ))?
-                .query_map(params![number, cluster], ServedTask::read)?
+                .prepare_cached(&format!("{COLUMNS} WHERE frame IS NOT NULL AND {condition}"))?
+                .query_map(values, ServedTask::read)?
                 .collect()
         })?;
         tasks.retain(|task| !self.is_orphan(&task.state.task_arn, &task.state, task.supervised));
@@ -144,9 +149,8 @@ impl LocalEcs {
 
     /// Asks every served task that runs to stop.
     pub(crate) async fn stop_served(&self, reason: &str) -> Result<(), EcsError> {
-        let tasks =
-            self.served_after(None, 0).map_err(|error| EcsError(error.to_string()))?.into_iter();
-        for task in tasks.filter(ServedTask::is_wanted) {
+        let living = self.served_living().map_err(|error| EcsError(error.to_string()))?;
+        for task in living.into_iter().filter(ServedTask::is_wanted) {
             self.stop("", &task.state.task_arn, reason).await?;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The supervisor of one task: starts it, keeps its output, ends it when asked, and writes every
 //! step down. It is a process of its own, so it knows the exit code whatever becomes of the others.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -55,6 +56,14 @@ pub enum SupervisorError {
     /// There is no such task.
     #[error("there is no task {0}")]
     UnknownTask(String),
+    /// What its caller asked for is in words that this longshore does not know.
+    #[error("the order of the task {task} cannot be read, another longshore wrote it: {error}")]
+    Order {
+        /// The task.
+        task: String,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
 }
 
 /// Takes a task from PENDING to STOPPED. Returns at once when another supervisor has it.
@@ -88,14 +97,15 @@ pub fn supervise(ledger: &Path, task: &str) -> Result<(), SupervisorError> {
     let order: String = database.with(|sqlite| {
         sqlite.query_row("SELECT request FROM tasks WHERE arn = ?1", [task], |row| row.get(0))
     })?;
-    let order: Order =
-        serde_json::from_str(&order).map_err(|_| SupervisorError::UnknownTask(task.to_owned()))?;
+    let order: Order = serde_json::from_str(&order)
+        .map_err(|error| SupervisorError::Order { task: task.to_owned(), error })?;
     let Some((state, _)) = database.with(|sqlite| record::read(sqlite, task))? else {
         return Err(SupervisorError::UnknownTask(task.to_owned()));
     };
     let path = log_file(ledger, task);
     let log = OpenOptions::new().create(true).append(true).open(&path)?;
-    Supervisor { database, state, order, log, path }.run()
+    let ask_at = Cell::new(Instant::now());
+    Supervisor { database, state, order, log, path, ask_at }.run()
 }
 
 /// Notes beside the ledger that the task starts. A ledger that was put back from a copy, or lost
@@ -120,6 +130,8 @@ struct Supervisor {
     log: File,
     /// The log's.
     path: PathBuf,
+    /// When the ledger is asked next whether the task shall stop.
+    ask_at: Cell<Instant>,
 }
 
 /// What became of a task's program.
@@ -214,12 +226,9 @@ impl Supervisor {
         let stop_timeout = Duration::from_secs(program::stop_timeout_secs(&self.order.request));
         let mut stopped: Option<String> = None;
         let mut kill_at: Option<Instant> = None;
-        let mut ask_at = Instant::now();
         while !is_over()? {
-            if stopped.is_none() && Instant::now() >= ask_at {
-                // A ledger that does not answer now is asked again; the task goes on.
-                stopped = self.stop_reason().unwrap_or_default();
-                ask_at = Instant::now() + STOP_POLL;
+            if stopped.is_none() {
+                stopped = self.asked_to_stop();
                 if stopped.is_some() {
                     signal(Signal::TERM);
                     kill_at = Some(Instant::now() + stop_timeout);
@@ -233,6 +242,16 @@ impl Supervisor {
             thread::sleep(POLL);
         }
         Ok(stopped)
+    }
+
+    /// The reason, once the task was asked to stop. The task is looked at more often than the ledger
+    /// is asked; a ledger that does not answer now is asked again, and the task goes on.
+    fn asked_to_stop(&self) -> Option<String> {
+        if Instant::now() < self.ask_at.get() {
+            return None;
+        }
+        self.ask_at.set(Instant::now() + STOP_POLL);
+        self.stop_reason().unwrap_or_default()
     }
 
     fn stop_reason(&self) -> Result<Option<String>, LedgerError> {
@@ -298,4 +317,25 @@ impl Drop for EndsWithUs {
 /// A shell's number for how a process ended: its code, or 128 and the signal.
 fn exit_code(status: ExitStatus) -> i32 {
     status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(255)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+mod tests {
+    use super::*;
+    use crate::identity::Namespace;
+
+    #[test]
+    fn an_order_that_cannot_be_read_is_told_as_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join("ledger.db");
+        let database = Database::open(&ledger, &Namespace::default()).unwrap();
+        let insert = "INSERT INTO tasks (arn, cluster, started_by, news, request, state)
+                      VALUES ('task/c/1', 'c', '', '', '{}', '')";
+        database.with(|sqlite| sqlite.execute(insert, [])).unwrap();
+        let error = supervise(&ledger, "task/c/1").unwrap_err();
+        assert!(matches!(error, SupervisorError::Order { .. }), "{error}");
+        let error = error.to_string();
+        assert!(error.contains("another longshore wrote it: missing field"), "{error}");
+    }
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 /// Counts up when the schema changes.
-pub(super) const VERSION: i32 = 3;
+pub(super) const VERSION: i32 = 4;
 
 /// The column with the sum of these columns.
 macro_rules! sum_of {
@@ -60,15 +60,6 @@ pub(super) const SCHEMA: &str = concat!(
     "
     ) STRICT;
     CREATE INDEX messages_visible ON messages (queue, visible_at);
-    CREATE TABLE outcomes (
-        run TEXT NOT NULL,
-        verdict TEXT NOT NULL,
-        body TEXT NOT NULL,
-        ",
-    sum_of!("run, verdict, body"),
-    ",
-        PRIMARY KEY (run, verdict)
-    ) STRICT;
     CREATE TABLE tasks (
         arn TEXT PRIMARY KEY,
         cluster TEXT NOT NULL,
@@ -108,6 +99,7 @@ pub(super) const SCHEMA: &str = concat!(
     ",
         PRIMARY KEY (cluster, token)
     ) STRICT;
+    CREATE INDEX client_tokens_created_at ON client_tokens (created_at);
     CREATE TABLE tags (
         resource TEXT NOT NULL,
         key TEXT NOT NULL,

@@ -15,7 +15,7 @@ use longshore::ledger::Ledger as _;
 use longshore::ledger::database::Database;
 use longshore::ledger::sqlite::SqliteLedger;
 use longshore::queue::local::LocalQueue;
-use longshore::queue::{Message, Outcome, Queue as _};
+use longshore::queue::{Message, Queue as _};
 use longshore::run::{Applied, Fact, apply};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -26,17 +26,8 @@ use rusqlite::types::Value;
 use super::config;
 use crate::contracts::{at, block_on, run};
 
-const TABLES: [&str; 9] = [
-    "meta",
-    "runs",
-    "slots",
-    "messages",
-    "outcomes",
-    "tasks",
-    "task_definitions",
-    "client_tokens",
-    "tags",
-];
+const TABLES: [&str; 8] =
+    ["meta", "runs", "slots", "messages", "tasks", "task_definitions", "client_tokens", "tags"];
 
 /// A ledger's two files, and what stands in them after each write.
 struct Seed {
@@ -82,8 +73,6 @@ fn write(folder: &Path) -> Vec<Vec<String>> {
             let Applied::Changed(ended) = apply(&one, 1, &fact, at(50)) else { continue };
             one = *ended;
             block_on(ledger.save(&mut one)).unwrap();
-            states.push(contents(&file));
-            block_on(queue.emit(&Outcome::of(&one).unwrap())).unwrap();
             states.push(contents(&file));
         }
         let reminder = longshore::event::Reminder { run: one.id.clone(), attempt: 1, turn: false };
@@ -229,15 +218,21 @@ fn an_untouched_ledger_is_whole_closed_or_killed() {
     for seed in [&*CLOSED, &*KILLED] {
         let found = open(&seed.database, &seed.log).unwrap();
         assert_eq!(found.as_ref(), seed.states.last());
-        assert!(found.is_some_and(|rows| rows.len() > 40));
+        assert!(found.is_some_and(|rows| rows.len() > 35));
     }
 }
 
 #[test]
 fn every_byte_of_the_header_and_of_a_row_counts_or_means_nothing() {
     let seed = &*CLOSED;
-    let row = b"{\"runId\":";
-    let row = seed.database.windows(row.len()).position(|bytes| bytes == row).unwrap();
+    // A place may be what is left of a row that is gone.
+    let is_begin = |at: &usize| seed.database[*at..].starts_with(b"{\"id\":");
+    let is_read = |at: &usize| {
+        let mut database = seed.database.clone();
+        database[*at] ^= 1;
+        open(&database, &[]).unwrap().is_none()
+    };
+    let row = (0..seed.database.len()).filter(is_begin).find(is_read).unwrap();
     let mut refused = 0;
     for at in (0..108).chain(row..row + 200) {
         let mut database = seed.database.clone();
@@ -274,7 +269,7 @@ fn a_ledger_of_an_earlier_build_is_refused_and_left_as_it_is() {
     let file = folder.path().join("ledger.db");
     fs::write(&file, &old).unwrap();
     let refused = Database::open(&file, &Namespace::default()).unwrap_err().to_string();
-    assert!(refused.contains("ledger.db: it has schema 2 and this longshore reads 3"), "{refused}");
+    assert!(refused.contains("ledger.db: it has schema 2 and this longshore reads 4"), "{refused}");
     assert!(refused.contains("another --ledger"), "{refused}");
     assert!(fs::read(&file).unwrap() == old);
 }

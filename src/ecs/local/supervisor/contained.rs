@@ -78,7 +78,7 @@ impl Supervisor {
         // Read beside the waiting: an engine that prints more than a pipe holds must not hang.
         let engine = thread::spawn(move || child.wait_with_output());
         while !engine.is_finished() {
-            if let Ok(Some(reason)) = self.stop_reason() {
+            if let Some(reason) = self.asked_to_stop() {
                 if let Some(group) = group {
                     group.signal(Signal::KILL);
                 }
@@ -112,7 +112,7 @@ impl Supervisor {
             {
                 return Ok(Watched::NeverRan(error));
             }
-            if let Ok(Some(reason)) = self.stop_reason() {
+            if let Some(reason) = self.asked_to_stop() {
                 return Ok(Watched::Stopped(reason));
             }
             thread::sleep(POLL);
