@@ -17,6 +17,7 @@ use crate::policy::{self, Step, Timing};
 use crate::queue::Queue;
 use crate::run::{Attempt, Run, State, Wait};
 
+mod armed;
 mod launch;
 mod rerun;
 mod slot;
@@ -24,7 +25,8 @@ mod turn;
 
 pub use rerun::done_before;
 
-use launch::{Call, arm, launch, launch_anew, look, repeat, request};
+use armed::{Call, arm};
+use launch::{launch, launch_anew, look, repeat, request};
 
 /// Tells the time.
 pub type Clock<'a> = dyn Fn() -> Timestamp + Send + Sync + 'a;

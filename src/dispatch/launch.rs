@@ -1,8 +1,9 @@
 //! One launch: RunTask is called with the launch's token, and its answer kept.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tracing::{info, warn};
 
+use super::armed::{Call, arm, is_late, take_over, update_ours};
 use super::slot::{Admission, admit, still_full, turn_away};
 use super::turn::stand_in_line;
 use super::{Invocation, tell};
@@ -10,10 +11,10 @@ use crate::backend::{Backend, PortError};
 use crate::ecs::{Ecs, RunTaskError};
 use crate::event::Observed;
 use crate::jobs::{Job, Jobs, RunSpec, TaskRequest};
-use crate::ledger::{self, Ledger, LedgerError, Saved, Updated};
+use crate::ledger::{self, Ledger, Saved, Updated};
 use crate::policy;
 use crate::queue::Queue;
-use crate::run::{Applied, Fact, Ignored, Line, Run, State, StopCause, apply};
+use crate::run::{Applied, Fact, Ignored, Line, Run, StopCause, apply};
 
 /// Begins a launch with a new token.
 pub(super) async fn launch_anew<L: Ledger, E: Ecs, Q: Queue>(
@@ -64,11 +65,7 @@ pub(super) async fn repeat<L: Ledger, E: Ecs, Q: Queue>(
     let Some(job) = jobs.get(run.job.as_str()) else {
         return find_without_job(backend, run, invocation.now).await;
     };
-    if job.policy.concurrency.is_some() {
-        run.take_slot();
-    }
-    run.hold(invocation.lease(&backend.timing), invocation.nonce);
-    spread_alarm(&mut run, backend.timing.lease);
+    take_over(backend, job, &mut run, invocation);
     match backend.ledger.save(&mut run).await? {
         Saved::Done => launch(backend, job, run, Call::Again, invocation).await,
         Saved::Outdated => left_to_others(backend, run).await,
@@ -180,17 +177,6 @@ async fn tell_lost<L: Ledger, E: Ecs, Q: Queue>(
     tell(backend, run, Observed::Lost, reason.to_owned()).await
 }
 
-/// Which call of RunTask with one token it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
-    /// The first.
-    First,
-    /// The first, of a run whose turn it is.
-    Turn,
-    /// One more: the first may have started a task.
-    Again,
-}
-
 /// Calls RunTask for a launch that is armed and ours.
 pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
@@ -257,11 +243,6 @@ pub(super) async fn launch<L: Ledger, E: Ecs, Q: Queue>(
             Ok(run)
         }
     }
-}
-
-/// Whether the launch is not ours any more: taking the slot took longer than the lease.
-fn is_late(run: &Run, invocation: Invocation<'_>) -> bool {
-    matches!(run.state, State::Launching { lease } if lease <= (invocation.clock)())
 }
 
 /// Keeps the task that ECS has for the present launch.
@@ -336,47 +317,6 @@ async fn refuse<L: Ledger, E: Ecs, Q: Queue>(
         }
         Updated::Left(run) => Ok(*run),
     }
-}
-
-/// Changes a launch that is armed, while it is ours: whoever took it over is calling RunTask with
-/// the same token, and their answer counts.
-pub(super) async fn update_ours<L: Ledger, E, Q>(
-    backend: &Backend<L, E, Q>,
-    run: Run,
-    change: impl Fn(&mut Run),
-) -> Result<Updated, LedgerError> {
-    let (owner, launch) = (run.owner.clone(), run.launch().map(|launch| launch.number));
-    ledger::update_held(&backend.ledger, run, |stored| {
-        let ours = matches!(stored.state, State::Launching { .. })
-            && stored.launch().map(|launch| launch.number) == launch
-            && stored.owner == owner;
-        if ours {
-            change(stored);
-        }
-        ours
-    })
-    .await
-}
-
-pub(super) fn arm<L, E, Q>(
-    backend: &Backend<L, E, Q>,
-    job: &Job,
-    run: &mut Run,
-    request: TaskRequest,
-    invocation: Invocation<'_>,
-) {
-    if job.policy.concurrency.is_some() {
-        run.take_slot();
-    }
-    run.arm(request, invocation.now, invocation.lease(&backend.timing), invocation.nonce);
-    spread_alarm(run, backend.timing.lease);
-}
-
-/// Sets the alarm of a launch some time after its lease, another time for each run: what was
-/// throttled together would be throttled together again.
-fn spread_alarm(run: &mut Run, lease: SignedDuration) {
-    let share = policy::jitter(run);
-    run.due = run.due.map(|due| due + lease.mul_f64(share));
 }
 
 /// The request of the present attempt: the one it has, else one made from the job as it is now.

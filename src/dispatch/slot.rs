@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tracing::info;
 
-use super::launch::{Call, update_ours};
+use super::armed::{Call, update_ours};
 use super::{Invocation, tell};
 use crate::backend::{Backend, PortError};
 use crate::ecs::Ecs;

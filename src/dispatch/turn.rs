@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use tracing::info;
 
 use super::Invocation;
-use super::launch::update_ours;
+use super::armed::update_ours;
 use crate::backend::{Backend, PortError};
 use crate::ecs::Ecs;
 use crate::ledger::{Filter, Ledger, Updated};
