@@ -134,8 +134,9 @@ impl Definition {
         for container in &self.containers {
             let image = ImageName::of(&container.image);
             if let Some((owner, home)) = image.ecr {
+                let partition = self::partition(home);
                 let repository =
-                    format!("arn:aws:ecr:{home}:{owner}:repository/{}", image.repository);
+                    format!("arn:{partition}:ecr:{home}:{owner}:repository/{}", image.repository);
                 need(&["ecr:GetAuthorizationToken"], "*");
                 need(
                     &[

@@ -108,6 +108,21 @@ fn the_execution_role_needs_what_image_log_and_secrets_ask_for() {
 }
 
 #[test]
+fn a_repositorys_arn_names_the_partition_of_its_region() {
+    let (report, _) = subject("report");
+    let Source::Seen(Some(mut definition)) = report.definition else { unreachable!() };
+    for (region, domain, partition) in [
+        ("cn-north-1", "amazonaws.com.cn", "aws-cn"),
+        ("us-gov-west-1", "amazonaws.com", "aws-us-gov"),
+    ] {
+        definition.containers[0].image = format!("123456789012.dkr.ecr.{region}.{domain}/report:1");
+        let needed = definition.permissions("123456789012", region);
+        let repository = format!("arn:{partition}:ecr:{region}:123456789012:repository/report");
+        assert!(needed.contains(&("ecr:BatchGetImage".to_owned(), repository)), "{needed:?}");
+    }
+}
+
+#[test]
 fn what_was_never_asked_is_skipped_and_never_fails() {
     let mut evidence = Evidence::new("eu-west-1", Timestamp::UNIX_EPOCH);
     evidence.jobs = vec![subject("report").0, subject("other").0];
