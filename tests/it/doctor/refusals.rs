@@ -276,6 +276,22 @@ async fn an_image_that_is_not_there_fails_unless_the_registry_fetches_it() {
 }
 
 #[tokio::test]
+async fn vcpus_of_more_tasks_than_are_counted_are_not_known() {
+    let healthy = Healthy::new().await;
+    let proxy = Account::proxy().await;
+    let arn = |n| format!("arn:aws:ecs:eu-west-1:123456789012:task/{}/{n}", healthy.account.name);
+    let tasks: Vec<String> = (0..=2_000).map(arn).collect();
+    let page = json!({ "taskArns": tasks, "nextToken": "more" });
+    proxy.always("ListTasks", 200, &page.to_string());
+    let diagnosis = healthy.ask(proxy.endpoint()).await.json();
+    let told = findings(&diagnosis, "quota", "skipped");
+    assert!(told.iter().any(|f| says(f, "more than 2000 tasks run")), "{diagnosis:#}");
+    let calls = proxy.calls();
+    let count = |name: &str| calls.iter().filter(|call| *call == name).count();
+    assert_eq!((count("ListTasks"), count("DescribeTasks")), (1, 0), "{calls:?}");
+}
+
+#[tokio::test]
 async fn a_rule_that_sends_elsewhere_starts_nothing() {
     let healthy = Healthy::new().await;
     let events = aws_sdk_eventbridge::Client::new(&healthy.account.aws);
