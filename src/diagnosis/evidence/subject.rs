@@ -115,3 +115,10 @@ pub struct LogTarget {
     #[serde(default)]
     pub create: bool,
 }
+
+impl LogTarget {
+    /// What the evidence has the group under: groups of two regions may have one name.
+    pub fn key(&self) -> String {
+        format!("{}:{}", self.region, self.group)
+    }
+}

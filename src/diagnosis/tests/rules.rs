@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::{
-    DISPATCH, EXECUTION, GROUP, IMAGE, SECRET, TASK, definition, healthy, with_network,
+    DISPATCH, EXECUTION, IMAGE, LOG, SECRET, TASK, definition, healthy, with_network,
 };
 use crate::diagnosis::Source::{self, Seen};
 use crate::diagnosis::evidence::Evidence;
@@ -205,7 +205,7 @@ const BROKEN: &[(Break, Check, Status, &str)] = &[
     ),
     (|e| definition(e).windows = true, Check::ImagePlatform, Status::Fail, "runs on windows/amd64"),
     (
-        |e| set(&mut e.log_groups, GROUP, None),
+        |e| set(&mut e.log_groups, LOG, None),
         Check::LogGroup,
         Status::Fail,
         "/ecs/report-log does not exist",
@@ -431,7 +431,7 @@ fn broken_all_over() -> Evidence {
     definition(&mut evidence).memory = 700;
     set(&mut evidence.secrets, SECRET, None);
     seen(&mut evidence.images, IMAGE).policy_admits = Seen(Some(false));
-    set(&mut evidence.log_groups, GROUP, None);
+    set(&mut evidence.log_groups, LOG, None);
     set(&mut evidence.roles, TASK, None);
     deny(&mut evidence, EXECUTION, 0);
     free(&mut evidence, 0, 0);
@@ -650,7 +650,7 @@ fn an_image_that_names_no_processor_is_not_taken_for_another_ones() {
 fn a_group_that_one_container_makes_is_there_for_all() {
     for first in [true, false] {
         let mut evidence = healthy();
-        set(&mut evidence.log_groups, GROUP, None);
+        set(&mut evidence.log_groups, LOG, None);
         let containers = &mut definition(&mut evidence).containers;
         containers.push(containers[0].clone());
         for (container, create) in containers.iter_mut().zip([first, !first]) {
@@ -658,4 +658,19 @@ fn a_group_that_one_container_makes_is_there_for_all() {
         }
         assert!(diagnose(&evidence).is_good(), "{first}");
     }
+}
+
+#[test]
+fn groups_of_one_name_in_two_regions_are_two() {
+    let mut evidence = healthy();
+    set(&mut evidence.log_groups, "eu-central-1:/ecs/report-log", None);
+    let containers = &mut definition(&mut evidence).containers;
+    containers.push(containers[0].clone());
+    containers[1].logs.as_mut().unwrap().region = "eu-central-1".to_owned();
+    let is_its_own = |finding: &Finding| finding.check == Check::LogGroup;
+    let missing = with(&evidence, Status::Fail);
+    let missing: Vec<&Finding> = missing.iter().filter(|finding| is_its_own(finding)).collect();
+    assert_eq!(missing.len(), 1, "{missing:#?}");
+    assert!(missing[0].evidence.ends_with("does not exist in eu-central-1"), "{missing:#?}");
+    assert_eq!(with(&evidence, Status::Ok).iter().filter(|f| is_its_own(f)).count(), 1);
 }
