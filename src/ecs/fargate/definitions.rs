@@ -142,13 +142,12 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {
     let failure = Failure::of(error);
+    let text = failure.to_text(action);
     match failure.kind {
-        FailureKind::Unsent | FailureKind::Unanswered | FailureKind::Unavailable => {
-            RunTaskError::Unsent(format!("{action}: {failure}"))
+        _ if failure.may_pass() => RunTaskError::Unsent(text),
+        FailureKind::Rejected => {
+            RunTaskError::Invalid(format!("{text}; correct the job's `task` in jobs.yaml"))
         }
-        FailureKind::Denied => RunTaskError::Invalid(failure.to_denial(action)),
-        FailureKind::Rejected => RunTaskError::Invalid(format!(
-            "ECS refuses {action}: {failure}; correct the job's `task` in jobs.yaml"
-        )),
+        _ => RunTaskError::Invalid(text),
     }
 }

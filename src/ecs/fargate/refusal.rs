@@ -50,7 +50,7 @@ pub(super) fn of(
         _ if is_about_the_revision(error) && matches!(request.source, TaskSource::Inline(_)) => {
             RunTaskError::Refused(format!("{failure}; the next launch registers it anew"))
         }
-        FailureKind::Denied => RunTaskError::Invalid(failure.to_denial("ecs:RunTask")),
+        FailureKind::Denied => RunTaskError::Invalid(failure.to_text("ecs:RunTask")),
         FailureKind::Rejected => {
             let remedy = remedy(&failure.code, &text, request);
             RunTaskError::Invalid(format!("ECS refuses the task: {failure}; {remedy}"))
