@@ -41,7 +41,7 @@ pub use request::{
     TaskSource,
 };
 pub use task::{Architecture, Logs, Source, Task, TaskEntry};
-pub use trigger::{S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};
+pub use trigger::{OwnTrigger, S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};
 pub use yaml::Path;
 
 use parameter::Parameter;

@@ -8,7 +8,7 @@ use crate::diagnosis::Source;
 use crate::diagnosis::needs::{ImageName, keeper};
 use crate::diagnosis::reach::Service;
 use crate::identity::Namespace;
-use crate::jobs::{self, Architecture, Capacity, Job, Network, TaskEntry, Trigger};
+use crate::jobs::{self, Architecture, Capacity, Job, Network, OwnTrigger, TaskEntry, Trigger};
 
 /// Sizes of an image's task that does not say.
 const CPU: u32 = 256;
@@ -64,23 +64,16 @@ fn capacity(job: &Job) -> Vec<String> {
 /// Its triggers under the names that triggers.yaml gives them. A schedule that is made elsewhere is
 /// a schedule all the same.
 fn triggers(job: &Job, namespace: &Namespace) -> Vec<SubjectTrigger> {
-    let (mut schedules, mut buckets) = (0, 0);
-    let numbered = |count: usize| if count == 1 { String::new() } else { format!("-{count}") };
-    job.triggers
-        .iter()
-        .map(|trigger| match trigger {
+    let to_subject = |OwnTrigger { rest, trigger, .. }: OwnTrigger<'_>| {
+        let own = format!("{namespace}-{rest}");
+        match trigger {
             Trigger::Schedule(schedule) => {
-                schedules += 1;
-                let own = || format!("{namespace}-{}{}", job.name, numbered(schedules));
-                SubjectTrigger::Schedule { name: schedule.name.clone().unwrap_or_else(own) }
+                SubjectTrigger::Schedule { name: schedule.name.clone().unwrap_or(own) }
             }
-            Trigger::S3(s3) => {
-                buckets += 1;
-                let rule = format!("{namespace}-{}-s3{}", job.name, numbered(buckets));
-                SubjectTrigger::Bucket { bucket: s3.bucket.clone(), rule }
-            }
-        })
-        .collect()
+            Trigger::S3(s3) => SubjectTrigger::Bucket { bucket: s3.bucket.clone(), rule: own },
+        }
+    };
+    job.own_triggers().map(to_subject).collect()
 }
 
 impl Definition {
