@@ -8,7 +8,7 @@ use crate::diagnosis::Source;
 use crate::diagnosis::needs::{ImageName, keeper};
 use crate::diagnosis::reach::Service;
 use crate::identity::Namespace;
-use crate::jobs::{self, Architecture, Capacity, Job, Network, OwnTrigger, TaskEntry, Trigger};
+use crate::jobs::{self, Architecture, Job, Network, OwnTrigger, TaskEntry, Trigger};
 
 /// Sizes of an image's task that does not say.
 const CPU: u32 = 256;
@@ -48,12 +48,8 @@ impl Subject {
 
 /// Each provider once.
 fn capacity(job: &Job) -> Vec<String> {
-    let names = job.capacity.iter().map(|capacity| match capacity {
-        Capacity::Fargate => "FARGATE",
-        Capacity::FargateSpot => "FARGATE_SPOT",
-    });
     let mut capacity: Vec<String> = Vec::new();
-    for name in names {
+    for name in job.capacity.iter().map(|capacity| capacity.as_str()) {
         if !capacity.iter().any(|known| known == name) {
             capacity.push(name.to_owned());
         }
