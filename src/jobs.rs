@@ -36,6 +36,7 @@ pub use matching::{Match, Unwanted};
 pub(crate) use nearest::nearest;
 pub use network::{Network, SecurityGroup};
 pub use period::Period;
+pub(crate) use request::JOB_TAG;
 pub use request::{
     Changes, LogRoute, OVERRIDES_CHARS_MAX, RequestError, RunSpec, TaskDefinition, TaskRequest,
     TaskSource,

@@ -10,10 +10,6 @@ use crate::diagnosis::reach::Service;
 use crate::identity::Namespace;
 use crate::jobs::{self, Architecture, Job, Network, OwnTrigger, TaskEntry, Trigger};
 
-/// Sizes of an image's task that does not say.
-const CPU: u32 = 256;
-const MEMORY: u32 = 512;
-
 impl Subject {
     /// What a job asks for, as far as its own words go: a task definition by name, subnets by tags
     /// and a group by name are left to be looked up.
@@ -85,8 +81,8 @@ impl Definition {
             name: format!("{namespace}-{}", job.name),
             active: true,
             fargate: true,
-            cpu: entry.cpu.unwrap_or(CPU),
-            memory: entry.memory.unwrap_or(MEMORY),
+            cpu: entry.cpu.unwrap_or(TaskEntry::CPU),
+            memory: entry.memory.unwrap_or(TaskEntry::MEMORY),
             architecture: match entry.architecture {
                 Some(Architecture::Arm64) => "ARM64".to_owned(),
                 Some(Architecture::X86_64) | None => "X86_64".to_owned(),

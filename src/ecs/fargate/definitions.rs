@@ -18,12 +18,10 @@ use tracing::info;
 use super::register;
 use crate::aws::failure::{Failure, FailureKind};
 use crate::ecs::RunTaskError;
-use crate::jobs::TaskDefinition;
+use crate::jobs::{JOB_TAG, TaskDefinition};
 
 /// The tag with the hash of what was registered.
 const CONTENT_TAG: &str = "longshore:content";
-/// The tag with the job's name, on tasks and on their definition.
-const JOB_TAG: &str = "longshore:job";
 
 /// Revisions of one family by the hash of their content. Held while ECS is asked: ECS takes one
 /// registration a second, and whoever comes meanwhile waits for the same.
