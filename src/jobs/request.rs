@@ -120,6 +120,16 @@ pub enum TaskSource {
     Inline(Box<TaskDefinition>),
 }
 
+impl TaskSource {
+    /// The task definition by family, or family and revision.
+    pub fn family(&self) -> &str {
+        match self {
+            Self::Registered(name) => name,
+            Self::Inline(definition) => &definition.family,
+        }
+    }
+}
+
 /// What a request may change in a task definition that exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -81,10 +81,7 @@ pub(super) fn is_about_the_revision(error: &SdkError<SdkRunTaskError, HttpRespon
 /// What people can do about it.
 fn remedy(code: &str, text: &str, request: &TaskRequest) -> String {
     let TaskRequest { cluster, container, .. } = request;
-    let definition = match &request.source {
-        TaskSource::Registered(family) => family,
-        TaskSource::Inline(definition) => &definition.family,
-    };
+    let definition = request.source.family();
     let version = request.platform_version.as_deref().unwrap_or("LATEST");
     match code {
         "ClusterNotFoundException" => format!(
