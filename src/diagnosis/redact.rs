@@ -148,7 +148,7 @@ impl Masks {
             self.note("container", &subject.container);
             for trigger in &subject.triggers {
                 match trigger {
-                    SubjectTrigger::Schedule { name } => self.note("schedule", name),
+                    SubjectTrigger::Schedule { name, .. } => self.note("schedule", name),
                     SubjectTrigger::Bucket { bucket, rule } => {
                         self.note("bucket", bucket);
                         self.note("rule", rule);

@@ -53,15 +53,15 @@ fn capacity(job: &Job) -> Vec<String> {
     capacity
 }
 
-/// Its triggers under the names that triggers.yaml gives them. A schedule that is made elsewhere is
-/// a schedule all the same.
+/// Its triggers under the names that triggers.yaml gives them.
 fn triggers(job: &Job, namespace: &Namespace) -> Vec<SubjectTrigger> {
     let to_subject = |OwnTrigger { rest, trigger, .. }: OwnTrigger<'_>| {
         let own = format!("{namespace}-{rest}");
         match trigger {
-            Trigger::Schedule(schedule) => {
-                SubjectTrigger::Schedule { name: schedule.name.clone().unwrap_or(own) }
-            }
+            Trigger::Schedule(schedule) => SubjectTrigger::Schedule {
+                name: schedule.name.clone().unwrap_or(own),
+                elsewhere: schedule.expression.is_none(),
+            },
             Trigger::S3(s3) => SubjectTrigger::Bucket { bucket: s3.bucket.clone(), rule: own },
         }
     };

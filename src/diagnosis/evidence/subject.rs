@@ -48,6 +48,9 @@ pub enum SubjectTrigger {
     Schedule {
         /// Its name.
         name: String,
+        /// Whether triggers.yaml does not make it: it may be a rule of EventBridge's as well.
+        #[serde(default)]
+        elsewhere: bool,
     },
     /// Objects in a bucket, by a rule.
     Bucket {

@@ -307,8 +307,10 @@ fn named_throughout() -> Evidence {
     let subject = &mut evidence.jobs[0];
     subject.job = "acme-job".to_owned();
     subject.cluster = "acme-cluster".to_owned();
-    subject.triggers =
-        vec![SubjectTrigger::Bucket { bucket: "acme-b".to_owned(), rule: "acme-r".to_owned() }];
+    subject.triggers = vec![
+        SubjectTrigger::Bucket { bucket: "acme-b".to_owned(), rule: "acme-r".to_owned() },
+        SubjectTrigger::Schedule { name: "acme-s".to_owned(), elsewhere: true },
+    ];
     let definition = super::evidence::definition(&mut evidence);
     definition.name = "acme-family:7".to_owned();
     definition.execution_role = Some(role.clone());
@@ -332,8 +334,8 @@ fn named_throughout() -> Evidence {
     evidence.log_groups =
         [("eu-west-1:/ecs/acme".to_owned(), Seen(Some(LogGroup { key: Some(key) })))].into();
     evidence.clusters = [("acme-cluster".to_owned(), Seen(None))].into();
-    evidence.triggers =
-        [("bucket/acme-b".to_owned(), Seen(None)), ("rule/acme-r".to_owned(), Seen(None))].into();
+    let none = ["bucket/acme-b", "rule/acme-r", "schedule/acme-s", "rule/acme-s"];
+    evidence.triggers = none.map(|key| (key.to_owned(), Seen(None))).into();
     evidence.run.as_mut().unwrap().job = "acme-job".to_owned();
     evidence
 }

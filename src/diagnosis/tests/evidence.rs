@@ -113,7 +113,7 @@ fn subject(sketch: &Sketch) -> Subject {
         enable_execute_command: false,
         dispatch_role: Some(DISPATCH.to_owned()),
         triggers: vec![
-            SubjectTrigger::Schedule { name: "report-nightly".to_owned() },
+            SubjectTrigger::Schedule { name: "report-nightly".to_owned(), elsewhere: false },
             SubjectTrigger::Bucket {
                 bucket: "report-uploads".to_owned(),
                 rule: "report-objects".to_owned(),

@@ -6,7 +6,7 @@ use super::evidence::{
     DISPATCH, EXECUTION, IMAGE, LOG, SECRET, TASK, definition, healthy, with_network,
 };
 use crate::diagnosis::Source::{self, Seen};
-use crate::diagnosis::evidence::Evidence;
+use crate::diagnosis::evidence::{Evidence, SubjectTrigger, Trigger};
 use crate::diagnosis::{Check, Finding, Status, diagnose};
 
 fn with(evidence: &Evidence, status: Status) -> Vec<Finding> {
@@ -673,4 +673,38 @@ fn groups_of_one_name_in_two_regions_are_two() {
     assert_eq!(missing.len(), 1, "{missing:#?}");
     assert!(missing[0].evidence.ends_with("does not exist in eu-central-1"), "{missing:#?}");
     assert_eq!(with(&evidence, Status::Ok).iter().filter(|f| is_its_own(f)).count(), 1);
+}
+
+#[test]
+fn a_schedule_that_is_made_elsewhere_may_be_a_rule() {
+    let refused = |permission: &str| Source::Refused { permission: permission.to_owned() };
+    let on = Trigger { enabled: true, to_queue: Seen(true) };
+    let off = Trigger { enabled: false, to_queue: Seen(true) };
+    let aside = Trigger { enabled: true, to_queue: Seen(false) };
+    let there = |trigger: &Trigger| Seen(Some(trigger.clone()));
+    for (schedule, rule, status, part) in [
+        (there(&on), Seen(None), Status::Ok, "enabled"),
+        (there(&off), there(&on), Status::Ok, "enabled"),
+        (there(&off), Seen(None), Status::Fail, "is disabled"),
+        (Seen(None), there(&on), Status::Ok, "enabled"),
+        (refused("scheduler:GetSchedule"), there(&on), Status::Ok, "enabled"),
+        (Seen(None), there(&off), Status::Fail, "is disabled"),
+        (Seen(None), there(&aside), Status::Fail, "does not send to the events queue"),
+        (Seen(None), Seen(None), Status::Fail, "is neither a schedule nor a rule"),
+        (Seen(None), refused("events:DescribeRule"), Status::Skipped, "events:DescribeRule"),
+        (refused("scheduler:GetSchedule"), Seen(None), Status::Skipped, "scheduler:GetSchedule"),
+        (refused("scheduler:GetSchedule"), there(&off), Status::Skipped, "scheduler:GetSchedule"),
+    ] {
+        let mut evidence = healthy();
+        let name = "theirs".to_owned();
+        evidence.jobs[0].triggers = vec![SubjectTrigger::Schedule { name, elsewhere: true }];
+        evidence.triggers =
+            [("schedule/theirs".to_owned(), schedule), ("rule/theirs".to_owned(), rule)].into();
+        let findings = diagnose(&evidence).findings;
+        let found = findings.iter().find(|finding| finding.subject.ends_with(" theirs")).unwrap();
+        assert_eq!(found.status, status, "{found:?}");
+        assert!(found.evidence.contains(part), "{part}: {found:?}");
+        let remedy = found.remedy.as_deref().unwrap_or_default();
+        assert!(!remedy.contains("triggers.yaml"), "{found:?}");
+    }
 }

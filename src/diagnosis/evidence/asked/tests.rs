@@ -18,6 +18,7 @@ jobs:
       - schedule: rate(2 hours)
         scheduleName: by-hand
       - s3: { bucket: archive }
+      - scheduleName: theirs
     capacity: [FARGATE_SPOT, FARGATE_SPOT, FARGATE]
     logs: { group: /ecs/report, create: true }
     network: { subnets: [subnet-0a1b2c3d], securityGroups: [sg-0a1b2c3d], assignPublicIp: true }
@@ -61,12 +62,14 @@ fn triggers_have_the_names_that_are_rendered() {
         bucket: bucket.to_owned(),
         rule: rule.to_owned(),
     };
-    let schedule = |name: &str| SubjectTrigger::Schedule { name: name.to_owned() };
+    let schedule =
+        |name: &str, elsewhere| SubjectTrigger::Schedule { name: name.to_owned(), elsewhere };
     let expected = [
-        schedule("longshore-report"),
+        schedule("longshore-report", false),
         bucket("uploads", "longshore-report-s3"),
-        schedule("by-hand"),
+        schedule("by-hand", false),
         bucket("archive", "longshore-report-s3-2"),
+        schedule("theirs", true),
     ];
     assert_eq!(report.triggers, expected);
     let reading = jobs::read(JOBS.as_bytes(), Timestamp::UNIX_EPOCH).jobs.unwrap();
