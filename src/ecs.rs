@@ -78,5 +78,5 @@ pub enum RunTaskError {
 
 /// Why another call failed. Every one of them may be tried again.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("ECS cannot be reached: {0}")]
+#[error("a call to ECS failed: {0}")]
 pub struct EcsError(pub String);

@@ -32,6 +32,7 @@ pub use notice::{Observation, Observed, Reminder};
 pub use rerun::Rerun;
 pub use s3::Object;
 pub use schedule::Schedule;
+pub(crate) use task_state::RUN_ID_VARIABLE;
 pub use task_state::{
     Container, ContainerOverride, EphemeralStorage, LastStatus, NameValue, StopCode, TaskOverride,
     TaskState,

@@ -3,7 +3,7 @@
 //! Every source is asked by itself, all at the same time, each with a bounded time: one that is
 //! refused or does not answer is noted as such in the evidence and hides no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
@@ -194,34 +194,36 @@ async fn ask_about_triggers(
     topic: &Topic<'_>,
     jobs: &[Subject],
 ) -> (Triggers, Source<Option<bool>>) {
+    // Nothing sends where nothing triggers.
+    if jobs.iter().all(|job| job.triggers.is_empty()) {
+        return (Triggers::new(), Source::NotAsked);
+    }
     let (mut triggers, schedules, buckets, queue) = tokio::join!(
         events::rules(inquiry, jobs, topic.namespace),
         scheduler::schedules(inquiry, jobs, topic.namespace),
         buckets::buckets(inquiry, jobs),
-        find_queue(inquiry, topic, jobs),
+        queue::events_queue(inquiry, topic.namespace),
     );
     triggers.extend(schedules);
     triggers.extend(buckets);
-    (triggers, queue)
+    let rules = sending_rules(jobs, &triggers);
+    let admits = queue.map(|queue| queue.map(|queue| queue.admits(&rules)));
+    (triggers, admits.into())
 }
 
-async fn find_queue(
-    inquiry: &Inquiry<'_>,
-    topic: &Topic<'_>,
-    jobs: &[Subject],
-) -> Source<Option<bool>> {
-    let triggers: Vec<_> = jobs.iter().flat_map(|job| &job.triggers).collect();
-    // Nothing sends where nothing triggers.
-    if triggers.is_empty() {
-        return Source::NotAsked;
-    }
-    let rule = |trigger: &&SubjectTrigger| match trigger {
-        SubjectTrigger::Bucket { rule, .. } => Some(rule.clone()),
-        SubjectTrigger::Schedule { .. } => None,
+/// The rules that are to send into the events queue, be they there or not; of those that are made
+/// elsewhere only what is there and is no schedule.
+fn sending_rules<'j>(jobs: &'j [Subject], triggers: &Triggers) -> BTreeSet<&'j str> {
+    let is_there = |key: String| matches!(triggers.get(&key), Some(Source::Seen(Some(_))));
+    let sends =
+        |name: &str| is_there(format!("rule/{name}")) && !is_there(format!("schedule/{name}"));
+    let rule = |trigger: &'j SubjectTrigger| match trigger {
+        SubjectTrigger::Bucket { rule, .. } => Some(rule.as_str()),
+        SubjectTrigger::Schedule { name, elsewhere } => {
+            (*elsewhere && sends(name)).then_some(name.as_str())
+        }
     };
-    queue::admits(inquiry, topic.namespace, &triggers.iter().filter_map(rule).collect())
-        .await
-        .into()
+    jobs.iter().flat_map(|job| &job.triggers).filter_map(rule).collect()
 }
 
 /// How much may run by capacity provider, with how much does, where that is known.

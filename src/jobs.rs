@@ -36,12 +36,13 @@ pub use matching::{Match, Unwanted};
 pub(crate) use nearest::nearest;
 pub use network::{Network, SecurityGroup};
 pub use period::Period;
+pub(crate) use request::JOB_TAG;
 pub use request::{
     Changes, LogRoute, OVERRIDES_CHARS_MAX, RequestError, RunSpec, TaskDefinition, TaskRequest,
     TaskSource,
 };
 pub use task::{Architecture, Logs, Source, Task, TaskEntry};
-pub use trigger::{S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};
+pub use trigger::{OwnTrigger, S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};
 pub use yaml::Path;
 
 use parameter::Parameter;

@@ -88,13 +88,35 @@ impl Failure {
         Some(named).filter(|action| action.contains(':'))
     }
 
-    /// For people who lack the permission: what may not be done, and who writes the policy.
-    pub(crate) fn to_denial(&self, action: &str) -> String {
+    /// For people: what became of the call that needs this permission.
+    pub(crate) fn to_text(&self, action: &str) -> String {
+        match self.kind {
+            FailureKind::Denied => self.to_denial(action),
+            FailureKind::Rejected => {
+                let service = action.split(':').next().unwrap_or_default().to_uppercase();
+                format!("{service} refuses {action}: {self}")
+            }
+            FailureKind::Unsent | FailureKind::Unanswered | FailureKind::Unavailable => {
+                format!("{action}: {self}")
+            }
+        }
+    }
+
+    /// For people who lack the permission, be it a function's or their own.
+    fn to_denial(&self, action: &str) -> String {
         let action = self.denied_action().unwrap_or(action);
         format!(
-            "longshore's role may not do {action}: allow it, `longshore render` writes the policy \
-             ({self})"
+            "longshore may not do {action}: allow it; what its functions need, `longshore render` \
+             writes ({self})"
         )
+    }
+
+    /// Whether the same call may be answered later, with nothing changed.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self.kind {
+            FailureKind::Unsent | FailureKind::Unanswered | FailureKind::Unavailable => true,
+            FailureKind::Denied | FailureKind::Rejected => false,
+        }
     }
 }
 
@@ -167,8 +189,8 @@ mod tests {
             code: "AccessDeniedException".to_owned(),
             message: message.to_owned(),
         };
-        assert!(denied(message).to_denial("ecs:RunTask").contains("may not do iam:PassRole: "));
-        assert!(denied("no").to_denial("ecs:RunTask").contains("may not do ecs:RunTask: "));
+        assert!(denied(message).to_text("ecs:RunTask").contains("may not do iam:PassRole: "));
+        assert!(denied("no").to_text("ecs:RunTask").contains("may not do ecs:RunTask: "));
     }
 
     #[test]

@@ -115,7 +115,7 @@ const FAMILIES: &[(&[&str], Kind)] = &[
     (&["not authorized to perform: ecs:runtask"], Kind::LaunchDenied),
     (&["not authorized to perform: iam:passrole"], Kind::LaunchDenied),
     (&["not authorized to perform: ecs:tagresource"], Kind::LaunchDenied),
-    (&["longshore's role may not do"], Kind::LaunchDenied),
+    (&["longshore may not do"], Kind::LaunchDenied),
     (&["unable to assume the role"], Kind::RoleRefused),
     (&["clusternotfoundexception"], Kind::ClusterMissing),
     (&["cluster not found"], Kind::ClusterMissing),

@@ -89,8 +89,5 @@ impl Cloud {
 /// The task's own revision once ECS has told it; until then what was asked for.
 fn definition(request: &TaskRequest, launch: &Launch) -> String {
     let told = launch.size.as_ref().and_then(|size| size.task_definition.clone());
-    told.unwrap_or_else(|| match &request.source {
-        TaskSource::Registered(name) => name.clone(),
-        TaskSource::Inline(definition) => definition.family.clone(),
-    })
+    told.unwrap_or_else(|| request.source.family().to_owned())
 }

@@ -48,7 +48,7 @@ pub struct Evidence {
     /// Roles by ARN.
     #[serde(default)]
     pub roles: BTreeMap<String, Source<Option<Role>>>,
-    /// Log groups by name.
+    /// Log groups: `REGION:NAME`.
     #[serde(default)]
     pub log_groups: BTreeMap<String, Source<Option<LogGroup>>>,
     /// Secrets and parameters as task definitions name them.

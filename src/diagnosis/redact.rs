@@ -2,7 +2,7 @@
 //! wherever it stands, so that the findings stay what they are. Ids that EC2 gave out, as
 //! `subnet-...`, stay: they say nothing, and the findings are about them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 
@@ -89,6 +89,8 @@ pub fn redact(evidence: &Evidence) -> Result<Evidence, EvidenceError> {
 #[derive(Default)]
 struct Masks {
     words: BTreeMap<String, String>,
+    /// Regions that keys begin with: as a name of somebody's too, they stay as they are.
+    regions: BTreeSet<String>,
     counts: BTreeMap<&'static str, usize>,
     accounts: BTreeMap<String, String>,
 }
@@ -100,8 +102,8 @@ impl Masks {
 
     /// Notes a name whose mask must look like one of its kind by what it ends in.
     fn note_as(&mut self, kind: &'static str, name: &str, end: &str) {
-        let known = name.is_empty() || KEPT_WORDS.contains(&name) || self.words.contains_key(name);
-        if !known {
+        let is_kept = KEPT_WORDS.contains(&name) || self.regions.contains(name);
+        if !name.is_empty() && !is_kept && !self.words.contains_key(name) {
             let count = self.counts.entry(kind).or_default();
             *count += 1;
             self.words.insert(name.to_owned(), format!("{kind}-{count}{end}"));
@@ -137,13 +139,16 @@ impl Masks {
 
     /// Gives every name in the evidence its mask.
     fn note_names(&mut self, evidence: &Evidence) {
+        let log_groups: Vec<(&str, &str)> =
+            evidence.log_groups.keys().filter_map(|key| key.split_once(':')).collect();
+        self.regions = log_groups.iter().map(|(region, _)| (*region).to_owned()).collect();
         for subject in &evidence.jobs {
             self.note("job", &subject.job);
             self.note("cluster", &subject.cluster);
             self.note("container", &subject.container);
             for trigger in &subject.triggers {
                 match trigger {
-                    SubjectTrigger::Schedule { name } => self.note("schedule", name),
+                    SubjectTrigger::Schedule { name, .. } => self.note("schedule", name),
                     SubjectTrigger::Bucket { bucket, rule } => {
                         self.note("bucket", bucket);
                         self.note("rule", rule);
@@ -178,7 +183,7 @@ impl Masks {
         }
         evidence.roles.keys().for_each(|role| self.note_role(role));
         evidence.clusters.keys().for_each(|cluster| self.note("cluster", cluster));
-        evidence.log_groups.keys().for_each(|group| self.note("log-group", group));
+        log_groups.iter().for_each(|(_, group)| self.note("log-group", group));
         evidence.secrets.keys().for_each(|secret| self.note_secret(secret));
         evidence.images.keys().for_each(|image| self.note_image(image));
         for secret in evidence.secrets.values() {

@@ -106,7 +106,7 @@ fn failed<E>(action: &str, error: &SdkError<E, HttpResponse>) -> EcsError
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {
-    EcsError(format!("{action}: {}", Failure::of(error)))
+    EcsError(Failure::of(error).to_text(action))
 }
 
 impl Ecs for Fargate {

@@ -206,7 +206,7 @@ ecs_words! {
     }
 }
 
-/// The variable that marks a task's main container as ours.
+/// The variable that every request sets, and that marks a task's main container as ours.
 pub(crate) const RUN_ID_VARIABLE: &str = "LONGSHORE_RUN_ID";
 
 impl TaskState {

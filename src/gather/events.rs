@@ -11,7 +11,8 @@ use crate::diagnosis::evidence::{Subject, SubjectTrigger, Trigger};
 use crate::diagnosis::{Source, Unseen};
 use crate::identity::Namespace;
 
-/// The rules of these jobs, as `rule/NAME`.
+/// The rules of these jobs, and those that a schedule which is made elsewhere may be, as
+/// `rule/NAME`.
 pub(super) async fn rules(
     inquiry: &Inquiry<'_>,
     subjects: &[Subject],
@@ -23,7 +24,7 @@ pub(super) async fn rules(
         .flat_map(|subject| &subject.triggers)
         .filter_map(|trigger| match trigger {
             SubjectTrigger::Bucket { rule, .. } => Some(rule),
-            SubjectTrigger::Schedule { .. } => None,
+            SubjectTrigger::Schedule { name, elsewhere } => elsewhere.then_some(name),
         })
         .collect();
     let asked = names.into_iter().map(async |name| {

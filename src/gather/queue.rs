@@ -18,13 +18,18 @@ const SENDER: &str = "events.amazonaws.com";
 /// What SQS says of a queue that is not there.
 const MISSING: [&str; 2] = ["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"];
 
-/// Whether the installation's events queue takes what the rules of these names send; `None` where
-/// there is no such queue.
-pub(super) async fn admits(
+/// The events queue of an installation.
+pub(super) struct EventsQueue {
+    policy: Value,
+    /// What the ARNs of this account's and region's rules begin with.
+    rules: String,
+}
+
+/// The installation's; `None` where there is no such queue.
+pub(super) async fn events_queue(
     inquiry: &Inquiry<'_>,
     namespace: &Namespace,
-    rules: &BTreeSet<String>,
-) -> Result<Option<bool>, Unseen> {
+) -> Result<Option<EventsQueue>, Unseen> {
     let client = Client::new(inquiry.aws);
     let call = client.get_queue_url().queue_name(format!("{namespace}-events")).send();
     let found = inquiry.ask_unless("sqs:GetQueueUrl", &MISSING, call).await?;
@@ -36,10 +41,15 @@ pub(super) async fn admits(
     let policy = policy.and_then(|policy| serde_json::from_str(&policy).ok()).unwrap_or_default();
     let region = inquiry.aws.region().map(ToString::to_string).unwrap_or_default();
     let (partition, account) = (partition(&region), account_of(&url));
-    Ok(Some(rules.iter().all(|rule| {
-        let arn = format!("arn:{partition}:events:{region}:{account}:rule/{rule}");
-        lets_in(&policy, &arn)
-    })))
+    let rules = format!("arn:{partition}:events:{region}:{account}:rule/");
+    Ok(Some(EventsQueue { policy, rules }))
+}
+
+impl EventsQueue {
+    /// Whether it takes what every one of these rules sends.
+    pub(super) fn admits(&self, rules: &BTreeSet<&str>) -> bool {
+        rules.iter().all(|rule| lets_in(&self.policy, &format!("{}{rule}", self.rules)))
+    }
 }
 
 /// The account in a queue's URL: `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`.

@@ -24,7 +24,7 @@ pub(super) async fn schedules(
     let triggers = subjects.iter().flat_map(|subject| &subject.triggers);
     let names: BTreeSet<&String> = triggers
         .filter_map(|trigger| match trigger {
-            SubjectTrigger::Schedule { name } => Some(name),
+            SubjectTrigger::Schedule { name, .. } => Some(name),
             SubjectTrigger::Bucket { .. } => None,
         })
         .collect();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ecs::account_of;
 use super::iam::Needed;
-use crate::diagnosis::evidence::Definition;
+use crate::diagnosis::evidence::{Definition, LogTarget};
 use crate::diagnosis::{Evidence, Source};
 
 /// Names, each once.
@@ -16,8 +16,8 @@ pub(super) struct Wanted {
     pub(super) images: BTreeMap<String, Option<String>>,
     /// Secrets and parameters.
     pub(super) secrets: BTreeSet<String>,
-    /// Log groups, each with its region.
-    pub(super) log_groups: BTreeMap<String, String>,
+    /// Log groups, each once.
+    pub(super) log_groups: BTreeMap<String, LogTarget>,
 }
 
 impl Wanted {
@@ -61,7 +61,33 @@ impl Wanted {
             self.images.entry(container.image.clone()).or_insert(role);
             self.secrets.extend(container.secrets.iter().cloned());
             let logs = container.logs.as_ref();
-            self.log_groups.extend(logs.map(|logs| (logs.group.clone(), logs.region.clone())));
+            self.log_groups.extend(logs.map(|logs| (logs.key(), logs.clone())));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::diagnosis::evidence::Subject;
+    use crate::jobs;
+
+    const JOBS: &str = "
+jobs:
+  here: { task: { image: alpine }, logs: { group: /ecs/report } }
+  there: { task: { image: alpine }, logs: { group: /ecs/report, region: eu-central-1 } }
+";
+
+    #[test]
+    fn groups_of_one_name_in_two_regions_are_both_asked_for() {
+        let jobs = jobs::read(JOBS.as_bytes(), Timestamp::UNIX_EPOCH).jobs.unwrap_or_default();
+        let mut evidence = Evidence::new("eu-west-1", Timestamp::UNIX_EPOCH);
+        let namespace = crate::identity::Namespace::default();
+        let subjects = jobs.iter().map(|job| Subject::of(job, &namespace, "eu-west-1"));
+        evidence.jobs = subjects.collect();
+        let wanted: Vec<String> = Wanted::of(&evidence).log_groups.into_keys().collect();
+        assert_eq!(wanted, ["eu-central-1:/ecs/report", "eu-west-1:/ecs/report"]);
     }
 }

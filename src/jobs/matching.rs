@@ -3,7 +3,6 @@
 use super::nearest::nearest;
 use super::parameter::{self, ParameterError};
 use super::request::default_parameters;
-use super::trigger::named_after;
 use super::{Job, Jobs, Trigger};
 use crate::event::{Event, Manual, Object, Rerun, Schedule, Values};
 use crate::identity::Namespace;
@@ -99,12 +98,7 @@ impl Jobs {
         let prefix = format!("{namespace}-");
         let bare = schedule.name.strip_prefix(&prefix).unwrap_or(&schedule.name);
         let exact = self.get(&schedule.name).or_else(|| self.get(bare));
-        let after = || {
-            self.iter().find(|job| {
-                let schedules = job.triggers.iter().filter(|t| matches!(t, Trigger::Schedule(_)));
-                named_after(schedule, &job.name, namespace, schedules.count())
-            })
-        };
+        let after = || self.iter().find(|job| job.owns_schedule(&schedule.name, namespace));
         if let Some(job) = exact.or_else(after) {
             return Ok(vec![job]);
         }

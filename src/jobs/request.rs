@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::template::{self, TemplateError};
 use super::yaml::Path;
 use super::{Capacity, Job, Network, Source};
-use crate::event::Values;
+use crate::event::{RUN_ID_VARIABLE, Values};
 use crate::identity::{JobName, Namespace, RunId, StartedBy};
 
 mod definition;
@@ -25,6 +25,9 @@ pub use log_route::LogRoute;
 /// Characters of `overrides` at most, JSON included
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html>).
 pub const OVERRIDES_CHARS_MAX: usize = 8_192;
+
+/// The tag with the job's name, on tasks and on the definitions that longshore registers.
+pub(crate) const JOB_TAG: &str = "longshore:job";
 
 /// For which attempt of which run a request is made.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +120,16 @@ pub enum TaskSource {
     Inline(Box<TaskDefinition>),
 }
 
+impl TaskSource {
+    /// The task definition by family, or family and revision.
+    pub fn family(&self) -> &str {
+        match self {
+            Self::Registered(name) => name,
+            Self::Inline(definition) => &definition.family,
+        }
+    }
+}
+
 /// What a request may change in a task definition that exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -159,7 +172,7 @@ impl Job {
                 environment.insert(name.clone(), filled);
             }
         }
-        environment.insert("LONGSHORE_RUN_ID".to_owned(), spec.run.to_string());
+        environment.insert(RUN_ID_VARIABLE.to_owned(), spec.run.to_string());
         environment.insert("LONGSHORE_JOB".to_owned(), self.name.to_string());
         environment.insert("LONGSHORE_ATTEMPT".to_owned(), spec.attempt.to_string());
         let request = TaskRequest {
@@ -217,7 +230,7 @@ impl Job {
 
     fn task_tags(&self, run: &RunId) -> BTreeMap<String, String> {
         let mut tags = self.tags.clone();
-        tags.insert("longshore:job".to_owned(), self.name.to_string());
+        tags.insert(JOB_TAG.to_owned(), self.name.to_string());
         tags.insert("longshore:run".to_owned(), run.to_string());
         tags
     }

@@ -109,6 +109,11 @@ pub enum Source {
 }
 
 impl TaskEntry {
+    /// ECS cpu units of an image's task that does not say.
+    pub const CPU: u32 = 256;
+    /// Its MiB.
+    pub const MEMORY: u32 = 512;
+
     /// Checks the entry; `None` when it does not say what to run.
     pub(super) fn check(
         self,
@@ -206,7 +211,7 @@ impl TaskEntry {
     }
 
     fn check_size(&self, at: &Path, problems: &mut Vec<Problem>) {
-        let defaults = self.image.is_some().then_some((256, 512));
+        let defaults = self.image.is_some().then_some((Self::CPU, Self::MEMORY));
         let cpu = self.cpu.or(defaults.map(|(cpu, _)| cpu));
         let memory = self.memory.or(defaults.map(|(_, memory)| memory));
         if let (Some(cpu), Some(memory)) = (cpu, memory)

@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wildmatch::WildMatch;
 
+use super::Job;
 use super::problem::Problem;
 use super::schedule::Expression;
 use super::yaml::Path;
-use crate::event::{Object, Schedule};
-use crate::identity::{JobName, Namespace};
+use crate::event::Object;
+use crate::identity::Namespace;
 
 /// One condition. Give `schedule`, or `scheduleName` alone for a schedule made elsewhere, or `s3`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -90,25 +91,46 @@ impl ScheduleTrigger {
     }
 }
 
-/// Whether a schedule's name is the job's own: the job's name, bare or after the namespace, and
-/// `-2` to `-n` behind it for the second to n-th of its `schedules`.
-pub fn named_after(
-    schedule: &Schedule,
-    job: &JobName,
-    namespace: &Namespace,
-    schedules: usize,
-) -> bool {
-    let name = schedule.name.as_str();
-    let bare = name.strip_prefix(&format!("{namespace}-")).unwrap_or(name);
-    let own = |name: &str| match name.strip_prefix(job.as_str()) {
-        Some("") => true,
-        Some(rest) => {
-            let number = rest.strip_prefix('-').and_then(|digits| digits.parse().ok());
-            number.is_some_and(|n: usize| (2..=schedules).contains(&n) && rest == format!("-{n}"))
-        }
-        None => false,
-    };
-    own(name) || own(bare)
+/// A job's trigger under the name that triggers.yaml has for its schedule or rule.
+#[derive(Clone, Debug)]
+pub struct OwnTrigger<'a> {
+    /// Its place in the job's list, from 0.
+    pub index: usize,
+    /// Nothing for the first of its kind, `2` for the second.
+    pub number: String,
+    /// What follows the namespace: `report-2`, `report-s3`.
+    pub rest: String,
+    /// The trigger.
+    pub trigger: &'a Trigger,
+}
+
+impl Job {
+    /// Its triggers. Those that are made elsewhere count as well, so that giving one of them an
+    /// expression renames no other.
+    pub fn own_triggers(&self) -> impl Iterator<Item = OwnTrigger<'_>> {
+        let (mut schedules, mut rules) = (0, 0);
+        self.triggers.iter().enumerate().map(move |(index, trigger)| {
+            let (count, kind): (&mut usize, &str) = match trigger {
+                Trigger::Schedule(_) => (&mut schedules, ""),
+                Trigger::S3(_) => (&mut rules, "-s3"),
+            };
+            *count += 1;
+            let (number, end) = match *count {
+                1 => (String::new(), String::new()),
+                nth => (nth.to_string(), format!("-{nth}")),
+            };
+            OwnTrigger { index, number, rest: format!("{}{kind}{end}", self.name), trigger }
+        })
+    }
+
+    /// Whether a schedule's name is the job's own, bare or after the namespace.
+    pub(super) fn owns_schedule(&self, name: &str, namespace: &Namespace) -> bool {
+        let bare = name.strip_prefix(&format!("{namespace}-")).unwrap_or(name);
+        let is_it = |own: &str| own == name || own == bare;
+        let is_schedule = |own: &OwnTrigger<'_>| matches!(own.trigger, Trigger::Schedule(_));
+        let mut schedules = self.own_triggers().filter(is_schedule);
+        is_it(self.name.as_str()) || schedules.any(|own| is_it(&own.rest))
+    }
 }
 
 impl TriggerEntry {
@@ -317,7 +339,6 @@ mod tests {
 
     #[test]
     fn a_schedule_is_named_after_its_job_bare_or_in_the_namespace() {
-        let job = "hourly".parse().unwrap();
         for (name, schedules, own) in [
             ("hourly", 0, true),
             ("longshore-hourly", 0, true),
@@ -329,16 +350,12 @@ mod tests {
             ("hourly-backup", 2, false),
             ("other-hourly", 2, false),
         ] {
-            let schedule = Schedule {
-                name: name.to_owned(),
-                scheduled_time: Timestamp::UNIX_EPOCH,
-                job: None,
-            };
-            assert_eq!(
-                named_after(&schedule, &job, &Namespace::default(), schedules),
-                own,
-                "{name}"
-            );
+            let triggers = "{ schedule: rate(1 hour) },".repeat(schedules);
+            let text =
+                format!("jobs: {{ hourly: {{ triggers: [{triggers}], task: {{ image: a }} }} }}");
+            let jobs = crate::jobs::read(text.as_bytes(), Timestamp::UNIX_EPOCH).jobs.unwrap();
+            let job = jobs.get("hourly").unwrap();
+            assert_eq!(job.owns_schedule(name, &Namespace::default()), own, "{name}");
         }
     }
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::{Awsvpc, Known, NetworkError, Subnet, choose_subnets};
-use crate::aws::failure::{Failure, FailureKind};
+use crate::aws::failure::Failure;
 use crate::jobs::Network;
 
 mod group;
@@ -113,11 +113,9 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {
     let failure = Failure::of(error);
-    match failure.kind {
-        FailureKind::Unsent | FailureKind::Unanswered | FailureKind::Unavailable => {
-            NetworkError::Unavailable(format!("{action}: {failure}"))
-        }
-        FailureKind::Denied => NetworkError::Invalid(failure.to_denial(action)),
-        FailureKind::Rejected => NetworkError::Invalid(format!("EC2 refuses {action}: {failure}")),
+    let text = failure.to_text(action);
+    match failure.may_pass() {
+        true => NetworkError::Unavailable(text),
+        false => NetworkError::Invalid(text),
     }
 }

@@ -51,25 +51,20 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Takes the name of the job's `nth` resource of a kind in the template, which has letters and
-    /// digits only: `NightlyReportSchedule2`.
+    /// Takes the name of a job's resource in the template, which has letters and digits only:
+    /// `NightlyReportSchedule2`.
     pub(super) fn logical(
         &mut self,
         job: &JobName,
         kind: &str,
-        nth: usize,
+        number: &str,
         at: Path,
         problems: &mut Vec<Problem>,
     ) -> String {
-        let id = format!("{}{kind}{}", camel(job.as_str()), suffix(nth, ""));
+        let id = format!("{}{kind}{number}", camel(job.as_str()));
         self.take(id.clone(), at, problems);
         id
     }
-}
-
-/// Nothing for the first, the number for every other one.
-pub(super) fn suffix(nth: usize, dash: &str) -> String {
-    if nth == 1 { String::new() } else { format!("{dash}{nth}") }
 }
 
 /// Where a job's trigger stands, counted from 0.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::template::{Resource, reference, sub};
 use crate::jobs::problem::Problem;
-use crate::jobs::{Job, Jobs, Path, Source};
+use crate::jobs::{JOB_TAG, Job, Jobs, Path, Source};
 
 mod network;
 
@@ -169,7 +169,7 @@ fn stop_tasks() -> Value {
         "Effect": "Allow",
         "Action": "ecs:StopTask",
         "Resource": task_arn("*"),
-        "Condition": { "Null": { "aws:ResourceTag/longshore:job": "false" } },
+        "Condition": { "Null": { (format!("aws:ResourceTag/{JOB_TAG}")): "false" } },
     })
 }
 

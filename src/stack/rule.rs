@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::key_pattern::key_pattern;
-use super::names::{Names, place, suffix};
+use super::names::{Names, place};
 use super::schedule::retry_policy;
 use super::template::{Resource, reference, sub};
 use crate::jobs::problem::Problem;
-use crate::jobs::{Job, Path, S3Trigger, Trigger};
+use crate::jobs::{Job, OwnTrigger, Path, S3Trigger, Trigger};
 
 /// Characters of an event pattern at most
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>).
@@ -23,14 +23,11 @@ pub(super) fn rules(
     problems: &mut Vec<Problem>,
 ) -> Vec<(String, Resource)> {
     let mut found = Vec::new();
-    let mut nth = 0;
-    for (index, trigger) in job.triggers.iter().enumerate() {
+    for OwnTrigger { index, number, rest, trigger } in job.own_triggers() {
         let Trigger::S3(trigger) = trigger else { continue };
-        nth += 1;
         let at = place(job, index).key("s3");
-        let rest = format!("{}-s3{}", job.name, suffix(nth, "-"));
         names.take_own(&rest, at.clone(), problems);
-        let id = names.logical(&job.name, "Rule", nth, at.clone(), problems);
+        let id = names.logical(&job.name, "Rule", &number, at.clone(), problems);
         let Some(pattern) = event_pattern(trigger, &at, problems) else { continue };
         found.push((id, rule(job, &rest, pattern)));
     }

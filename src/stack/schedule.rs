@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::names::{Names, place, suffix};
+use super::names::{Names, place};
 use super::template::{Resource, reference, sub};
 use crate::jobs::problem::Problem;
-use crate::jobs::{Job, ScheduleTrigger, Trigger};
+use crate::jobs::{Job, OwnTrigger, ScheduleTrigger, Trigger};
 
 /// A day of tries, as often as AWS allows.
 pub(super) fn retry_policy() -> Value {
@@ -19,11 +19,8 @@ pub(super) fn schedules(
     problems: &mut Vec<Problem>,
 ) -> Vec<(String, Resource)> {
     let mut found = Vec::new();
-    let mut nth = 0;
-    for (index, trigger) in job.triggers.iter().enumerate() {
+    for OwnTrigger { index, number, rest, trigger } in job.own_triggers() {
         let Trigger::Schedule(trigger) = trigger else { continue };
-        // Counted as dispatch counts them when it looks whose schedule a name is.
-        nth += 1;
         let Some(expression) = &trigger.expression else { continue };
         let at = place(job, index);
         let name = match &trigger.name {
@@ -32,12 +29,11 @@ pub(super) fn schedules(
                 json!(name)
             }
             None => {
-                let rest = format!("{}{}", job.name, suffix(nth, "-"));
                 names.take_own(&rest, at.key("schedule"), problems);
                 sub(format!("${{Namespace}}-{rest}"))
             }
         };
-        let id = names.logical(&job.name, "Schedule", nth, at, problems);
+        let id = names.logical(&job.name, "Schedule", &number, at, problems);
         found.push((id, schedule(job, trigger, &expression.to_string(), name)));
     }
     found

@@ -238,7 +238,7 @@ async fn every_answer_of_run_task_says_what_to_do_next() {
         (
             e("AccessDeniedException", "no"),
             "invalid",
-            "ecs:RunTask: allow it, `longshore render` writes the policy",
+            "ecs:RunTask: allow it; what its functions need, `longshore render` writes",
         ),
         (e("AccessDeniedException", passrole), "invalid", "may not do iam:PassRole"),
         (
@@ -441,7 +441,10 @@ async fn tasks_are_described_in_hundreds_and_what_is_unknown_is_told_apart() {
     assert_eq!(described, [Described::Missing(arn(0)), Described::Task(Box::new(state))]);
     let broken = Wire::play([exception("ClientException", "oops")]).await;
     let error = fargate(&broken).await.describe("batch", &tasks).await.unwrap_err();
-    assert!(error.to_string().contains("ecs:DescribeTasks: ClientException: oops"), "{error}");
+    assert!(
+        error.to_string().contains("ECS refuses ecs:DescribeTasks: ClientException: oops"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -468,7 +471,10 @@ async fn stopping_a_task_that_is_gone_is_no_error() {
         (exception("InvalidParameterException", "The referenced task was not found."), None),
         (exception("ClusterNotFoundException", "Cluster not found."), None),
         (exception("InvalidParameterException", "Reason is too long"), Some("Reason is too long")),
-        (exception("AccessDeniedException", "no"), Some("ecs:StopTask")),
+        (
+            exception("AccessDeniedException", "no"),
+            Some("a call to ECS failed: longshore may not do ecs:StopTask: allow it"),
+        ),
     ] {
         let wire = Wire::play([answer]).await;
         let stopped = fargate(&wire).await.stop("batch", TASK, "longshore: timeout").await;

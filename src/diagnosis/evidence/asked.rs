@@ -8,11 +8,7 @@ use crate::diagnosis::Source;
 use crate::diagnosis::needs::{ImageName, keeper};
 use crate::diagnosis::reach::Service;
 use crate::identity::Namespace;
-use crate::jobs::{self, Architecture, Capacity, Job, Network, TaskEntry, Trigger};
-
-/// Sizes of an image's task that does not say.
-const CPU: u32 = 256;
-const MEMORY: u32 = 512;
+use crate::jobs::{self, Architecture, Job, Network, OwnTrigger, TaskEntry, Trigger};
 
 impl Subject {
     /// What a job asks for, as far as its own words go: a task definition by name, subnets by tags
@@ -48,12 +44,8 @@ impl Subject {
 
 /// Each provider once.
 fn capacity(job: &Job) -> Vec<String> {
-    let names = job.capacity.iter().map(|capacity| match capacity {
-        Capacity::Fargate => "FARGATE",
-        Capacity::FargateSpot => "FARGATE_SPOT",
-    });
     let mut capacity: Vec<String> = Vec::new();
-    for name in names {
+    for name in job.capacity.iter().map(|capacity| capacity.as_str()) {
         if !capacity.iter().any(|known| known == name) {
             capacity.push(name.to_owned());
         }
@@ -61,26 +53,19 @@ fn capacity(job: &Job) -> Vec<String> {
     capacity
 }
 
-/// Its triggers under the names that triggers.yaml gives them. A schedule that is made elsewhere is
-/// a schedule all the same.
+/// Its triggers under the names that triggers.yaml gives them.
 fn triggers(job: &Job, namespace: &Namespace) -> Vec<SubjectTrigger> {
-    let (mut schedules, mut buckets) = (0, 0);
-    let numbered = |count: usize| if count == 1 { String::new() } else { format!("-{count}") };
-    job.triggers
-        .iter()
-        .map(|trigger| match trigger {
-            Trigger::Schedule(schedule) => {
-                schedules += 1;
-                let own = || format!("{namespace}-{}{}", job.name, numbered(schedules));
-                SubjectTrigger::Schedule { name: schedule.name.clone().unwrap_or_else(own) }
-            }
-            Trigger::S3(s3) => {
-                buckets += 1;
-                let rule = format!("{namespace}-{}-s3{}", job.name, numbered(buckets));
-                SubjectTrigger::Bucket { bucket: s3.bucket.clone(), rule }
-            }
-        })
-        .collect()
+    let to_subject = |OwnTrigger { rest, trigger, .. }: OwnTrigger<'_>| {
+        let own = format!("{namespace}-{rest}");
+        match trigger {
+            Trigger::Schedule(schedule) => SubjectTrigger::Schedule {
+                name: schedule.name.clone().unwrap_or(own),
+                elsewhere: schedule.expression.is_none(),
+            },
+            Trigger::S3(s3) => SubjectTrigger::Bucket { bucket: s3.bucket.clone(), rule: own },
+        }
+    };
+    job.own_triggers().map(to_subject).collect()
 }
 
 impl Definition {
@@ -96,8 +81,8 @@ impl Definition {
             name: format!("{namespace}-{}", job.name),
             active: true,
             fargate: true,
-            cpu: entry.cpu.unwrap_or(CPU),
-            memory: entry.memory.unwrap_or(MEMORY),
+            cpu: entry.cpu.unwrap_or(TaskEntry::CPU),
+            memory: entry.memory.unwrap_or(TaskEntry::MEMORY),
             architecture: match entry.architecture {
                 Some(Architecture::Arm64) => "ARM64".to_owned(),
                 Some(Architecture::X86_64) | None => "X86_64".to_owned(),
@@ -134,8 +119,9 @@ impl Definition {
         for container in &self.containers {
             let image = ImageName::of(&container.image);
             if let Some((owner, home)) = image.ecr {
+                let partition = self::partition(home);
                 let repository =
-                    format!("arn:aws:ecr:{home}:{owner}:repository/{}", image.repository);
+                    format!("arn:{partition}:ecr:{home}:{owner}:repository/{}", image.repository);
                 need(&["ecr:GetAuthorizationToken"], "*");
                 need(
                     &[

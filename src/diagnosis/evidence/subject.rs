@@ -48,6 +48,9 @@ pub enum SubjectTrigger {
     Schedule {
         /// Its name.
         name: String,
+        /// Whether triggers.yaml does not make it: it may be a rule of EventBridge's as well.
+        #[serde(default)]
+        elsewhere: bool,
     },
     /// Objects in a bucket, by a rule.
     Bucket {
@@ -114,4 +117,11 @@ pub struct LogTarget {
     /// Whether the execution role makes it.
     #[serde(default)]
     pub create: bool,
+}
+
+impl LogTarget {
+    /// What the evidence has the group under: groups of two regions may have one name.
+    pub fn key(&self) -> String {
+        format!("{}:{}", self.region, self.group)
+    }
 }

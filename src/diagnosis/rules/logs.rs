@@ -8,12 +8,12 @@ use crate::diagnosis::{Check, Finding};
 
 pub(super) fn findings(look: Look<'_>, definition: &Definition) -> Vec<Finding> {
     let targets = definition.containers.iter().filter_map(|container| container.logs.as_ref());
-    let mut each: BTreeMap<&String, &LogTarget> = BTreeMap::new();
+    let mut each: BTreeMap<String, &LogTarget> = BTreeMap::new();
     for logs in targets {
         // Whoever makes the group makes it for all.
-        each.entry(&logs.group)
-            .and_modify(|known| *known = if known.create { known } else { logs });
-        each.entry(&logs.group).or_insert(logs);
+        each.entry(logs.key())
+            .and_modify(|known| *known = if known.create { known } else { logs })
+            .or_insert(logs);
     }
     each.into_values().map(|logs| of(look, logs)).collect()
 }
@@ -21,7 +21,7 @@ pub(super) fn findings(look: Look<'_>, definition: &Definition) -> Vec<Finding> 
 fn of(look: Look<'_>, logs: &LogTarget) -> Finding {
     let (check, group) = (Check::LogGroup, &logs.group);
     let subject = look.about(group);
-    match source(&look.evidence.log_groups, group, "log groups") {
+    match source(&look.evidence.log_groups, &logs.key(), "log groups") {
         Ok(Some(_)) => Finding::ok(check, &subject, "it exists"),
         Ok(None) if logs.create => Finding::ok(check, &subject, "the first task makes it"),
         Ok(None) => Finding::fail(

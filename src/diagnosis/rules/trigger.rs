@@ -2,7 +2,7 @@
 
 use super::{Look, source};
 use crate::diagnosis::evidence::SubjectTrigger;
-use crate::diagnosis::{Check, Finding, Source, Unseen};
+use crate::diagnosis::{Check, Finding, Source, Status, Unseen};
 
 pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
     let triggers = &look.subject.triggers;
@@ -16,7 +16,8 @@ pub(super) fn findings(look: Look<'_>) -> Vec<Finding> {
 fn of(look: Look<'_>, trigger: &SubjectTrigger) -> Vec<Finding> {
     let deploy = "longshore render, then deploy triggers.yaml";
     match trigger {
-        SubjectTrigger::Schedule { name } => vec![one(
+        SubjectTrigger::Schedule { name, elsewhere: true } => vec![elsewhere(look, name)],
+        SubjectTrigger::Schedule { name, elsewhere: false } => vec![one(
             look,
             &format!("schedule/{name}"),
             ["is enabled", "does not exist", "is disabled"],
@@ -50,6 +51,24 @@ fn of(look: Look<'_>, trigger: &SubjectTrigger) -> Vec<Finding> {
             ),
         ],
     }
+}
+
+/// What triggers.yaml does not make may be a schedule or a rule: whichever of them works counts.
+fn elsewhere(look: Look<'_>, name: &str) -> Finding {
+    let judge = |key: &str, enable: String| {
+        let told = ["is enabled", "is neither a schedule nor a rule", "is disabled"];
+        let make = format!(
+            "let a schedule or a rule {name} send to the events queue, or correct `scheduleName`"
+        );
+        one(look, key, told, [make, enable])
+    };
+    let key = format!("schedule/{name}");
+    let schedule = judge(&key, format!("enable schedule {name}"));
+    let rule = judge(&format!("rule/{name}"), format!("aws events enable-rule --name {name}"));
+    let is_no_schedule = look.evidence.triggers.get(&key) == Some(&Source::Seen(None));
+    // A schedule that may not be looked for may be what works.
+    let is_rule = is_no_schedule || rule.status == Status::Ok;
+    if is_rule && schedule.status != Status::Ok { rule } else { schedule }
 }
 
 fn one(look: Look<'_>, key: &str, told: [&str; 3], remedies: [String; 2]) -> Finding {
@@ -86,7 +105,8 @@ fn queue(look: Look<'_>) -> Finding {
         Ok(Some(false)) => look.fail(
             Check::Trigger,
             "the events queue's policy does not let in what rules send",
-            "deploy template.yaml again: its queue policy does",
+            "deploy template.yaml again: its queue policy lets in rules whose names begin with the \
+             namespace; extend it for others, made elsewhere",
         ),
         Ok(None) => look.fail(
             Check::Trigger,

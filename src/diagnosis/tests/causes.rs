@@ -1,6 +1,6 @@
 //! What ECS says, joined with what was found: one cause, though the words fit two.
 
-use super::evidence::{EXECUTION, GROUP, SECRET, failed, healthy, with_network};
+use super::evidence::{EXECUTION, LOG, SECRET, failed, healthy, with_network};
 use crate::cause::Kind;
 use crate::diagnosis::Source::{self, Seen};
 use crate::diagnosis::evidence::{Decision, Evidence, LogGroup, Role, Secret, SubjectTrigger};
@@ -56,7 +56,7 @@ fn what_was_not_seen_is_not_taken_for_fine() {
 #[test]
 fn a_log_group_that_is_missing_is_told_from_one_that_is_out_of_reach() {
     let mut missing = failed(healthy(), NO_GROUP);
-    missing.log_groups.insert(GROUP.to_owned(), Seen(None));
+    missing.log_groups.insert(LOG.to_owned(), Seen(None));
     assert_eq!(cause(&missing).check, Some(Check::LogGroup));
     assert!(cause(&missing).remedy.contains("--log-group-name /ecs/report-log"));
     insta::assert_snapshot!(cause(&missing).sentence, @"the task cannot open its log: log group /ecs/report-log does not exist in eu-west-1");
@@ -94,7 +94,7 @@ fn what_is_broken_for_another_job_is_not_the_cause() {
 #[test]
 fn without_a_run_the_first_thing_on_a_tasks_way_is_the_cause() {
     let mut evidence = cut_off();
-    evidence.log_groups.insert(GROUP.to_owned(), Seen(None));
+    evidence.log_groups.insert(LOG.to_owned(), Seen(None));
     assert_eq!(cause(&evidence).check, Some(Check::Route));
     evidence.clusters.insert("batch-cluster".to_owned(), Seen(None));
     assert_eq!(cause(&evidence).check, Some(Check::Cluster));
@@ -307,8 +307,10 @@ fn named_throughout() -> Evidence {
     let subject = &mut evidence.jobs[0];
     subject.job = "acme-job".to_owned();
     subject.cluster = "acme-cluster".to_owned();
-    subject.triggers =
-        vec![SubjectTrigger::Bucket { bucket: "acme-b".to_owned(), rule: "acme-r".to_owned() }];
+    subject.triggers = vec![
+        SubjectTrigger::Bucket { bucket: "acme-b".to_owned(), rule: "acme-r".to_owned() },
+        SubjectTrigger::Schedule { name: "acme-s".to_owned(), elsewhere: true },
+    ];
     let definition = super::evidence::definition(&mut evidence);
     definition.name = "acme-family:7".to_owned();
     definition.execution_role = Some(role.clone());
@@ -330,10 +332,10 @@ fn named_throughout() -> Evidence {
     evidence.roles = [(role, Seen(Some(role_seen)))].into();
     evidence.images = [(image, Seen(None))].into();
     evidence.log_groups =
-        [("/ecs/acme".to_owned(), Seen(Some(LogGroup { key: Some(key) })))].into();
+        [("eu-west-1:/ecs/acme".to_owned(), Seen(Some(LogGroup { key: Some(key) })))].into();
     evidence.clusters = [("acme-cluster".to_owned(), Seen(None))].into();
-    evidence.triggers =
-        [("bucket/acme-b".to_owned(), Seen(None)), ("rule/acme-r".to_owned(), Seen(None))].into();
+    let none = ["bucket/acme-b", "rule/acme-r", "schedule/acme-s", "rule/acme-s"];
+    evidence.triggers = none.map(|key| (key.to_owned(), Seen(None))).into();
     evidence.run.as_mut().unwrap().job = "acme-job".to_owned();
     evidence
 }
@@ -355,4 +357,13 @@ fn no_name_that_people_gave_is_left_when_redacted() {
         found
     };
     assert_eq!(shape(&evidence), shape(&redacted));
+}
+
+#[test]
+fn a_cluster_that_is_called_like_a_region_hides_no_log_group_when_redacted() {
+    let mut evidence = healthy();
+    evidence.jobs[0].cluster = "eu-west-1".to_owned();
+    let mut redacted = redact(&evidence).unwrap();
+    let logs = super::evidence::definition(&mut redacted).containers[0].logs.clone().unwrap();
+    assert!(redacted.log_groups.contains_key(&logs.key()), "{:?}", redacted.log_groups);
 }

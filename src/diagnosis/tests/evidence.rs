@@ -18,6 +18,8 @@ pub(super) const IMAGE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/acm
 pub(super) const SECRET: &str =
     "arn:aws:secretsmanager:eu-west-1:123456789012:secret:report-db-AbCdEf";
 pub(super) const GROUP: &str = "/ecs/report-log";
+/// Its key.
+pub(super) const LOG: &str = "eu-west-1:/ecs/report-log";
 
 /// Two zones, each with a private subnet that leads to a NAT gateway.
 const TWO_ZONES: &str = "
@@ -47,7 +49,7 @@ pub(super) fn with_network(kind: &str, lines: &str) -> Evidence {
     let image =
         Image { platforms: Seen(vec!["linux/amd64".to_owned()]), policy_admits: Seen(None) };
     evidence.images = map(IMAGE, image);
-    evidence.log_groups = map(GROUP, LogGroup::default());
+    evidence.log_groups = map(LOG, LogGroup::default());
     evidence.secrets = map(SECRET, Secret { has_value: true, ..Secret::default() });
     let sends = Trigger { enabled: true, to_queue: Seen(true) };
     evidence.triggers = map("schedule/report-nightly", sends.clone());
@@ -111,7 +113,7 @@ fn subject(sketch: &Sketch) -> Subject {
         enable_execute_command: false,
         dispatch_role: Some(DISPATCH.to_owned()),
         triggers: vec![
-            SubjectTrigger::Schedule { name: "report-nightly".to_owned() },
+            SubjectTrigger::Schedule { name: "report-nightly".to_owned(), elsewhere: false },
             SubjectTrigger::Bucket {
                 bucket: "report-uploads".to_owned(),
                 rule: "report-objects".to_owned(),

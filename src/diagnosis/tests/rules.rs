@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::{
-    DISPATCH, EXECUTION, GROUP, IMAGE, SECRET, TASK, definition, healthy, with_network,
+    DISPATCH, EXECUTION, IMAGE, LOG, SECRET, TASK, definition, healthy, with_network,
 };
 use crate::diagnosis::Source::{self, Seen};
-use crate::diagnosis::evidence::Evidence;
+use crate::diagnosis::evidence::{Evidence, SubjectTrigger, Trigger};
 use crate::diagnosis::{Check, Finding, Status, diagnose};
 
 fn with(evidence: &Evidence, status: Status) -> Vec<Finding> {
@@ -205,7 +205,7 @@ const BROKEN: &[(Break, Check, Status, &str)] = &[
     ),
     (|e| definition(e).windows = true, Check::ImagePlatform, Status::Fail, "runs on windows/amd64"),
     (
-        |e| set(&mut e.log_groups, GROUP, None),
+        |e| set(&mut e.log_groups, LOG, None),
         Check::LogGroup,
         Status::Fail,
         "/ecs/report-log does not exist",
@@ -431,7 +431,7 @@ fn broken_all_over() -> Evidence {
     definition(&mut evidence).memory = 700;
     set(&mut evidence.secrets, SECRET, None);
     seen(&mut evidence.images, IMAGE).policy_admits = Seen(Some(false));
-    set(&mut evidence.log_groups, GROUP, None);
+    set(&mut evidence.log_groups, LOG, None);
     set(&mut evidence.roles, TASK, None);
     deny(&mut evidence, EXECUTION, 0);
     free(&mut evidence, 0, 0);
@@ -650,12 +650,61 @@ fn an_image_that_names_no_processor_is_not_taken_for_another_ones() {
 fn a_group_that_one_container_makes_is_there_for_all() {
     for first in [true, false] {
         let mut evidence = healthy();
-        set(&mut evidence.log_groups, GROUP, None);
+        set(&mut evidence.log_groups, LOG, None);
         let containers = &mut definition(&mut evidence).containers;
         containers.push(containers[0].clone());
         for (container, create) in containers.iter_mut().zip([first, !first]) {
             container.logs.as_mut().unwrap().create = create;
         }
         assert!(diagnose(&evidence).is_good(), "{first}");
+    }
+}
+
+#[test]
+fn groups_of_one_name_in_two_regions_are_two() {
+    let mut evidence = healthy();
+    set(&mut evidence.log_groups, "eu-central-1:/ecs/report-log", None);
+    let containers = &mut definition(&mut evidence).containers;
+    containers.push(containers[0].clone());
+    containers[1].logs.as_mut().unwrap().region = "eu-central-1".to_owned();
+    let is_its_own = |finding: &Finding| finding.check == Check::LogGroup;
+    let missing = with(&evidence, Status::Fail);
+    let missing: Vec<&Finding> = missing.iter().filter(|finding| is_its_own(finding)).collect();
+    assert_eq!(missing.len(), 1, "{missing:#?}");
+    assert!(missing[0].evidence.ends_with("does not exist in eu-central-1"), "{missing:#?}");
+    assert_eq!(with(&evidence, Status::Ok).iter().filter(|f| is_its_own(f)).count(), 1);
+}
+
+#[test]
+fn a_schedule_that_is_made_elsewhere_may_be_a_rule() {
+    let refused = |permission: &str| Source::Refused { permission: permission.to_owned() };
+    let on = Trigger { enabled: true, to_queue: Seen(true) };
+    let off = Trigger { enabled: false, to_queue: Seen(true) };
+    let aside = Trigger { enabled: true, to_queue: Seen(false) };
+    let there = |trigger: &Trigger| Seen(Some(trigger.clone()));
+    for (schedule, rule, status, part) in [
+        (there(&on), Seen(None), Status::Ok, "enabled"),
+        (there(&off), there(&on), Status::Ok, "enabled"),
+        (there(&off), Seen(None), Status::Fail, "is disabled"),
+        (Seen(None), there(&on), Status::Ok, "enabled"),
+        (refused("scheduler:GetSchedule"), there(&on), Status::Ok, "enabled"),
+        (Seen(None), there(&off), Status::Fail, "is disabled"),
+        (Seen(None), there(&aside), Status::Fail, "does not send to the events queue"),
+        (Seen(None), Seen(None), Status::Fail, "is neither a schedule nor a rule"),
+        (Seen(None), refused("events:DescribeRule"), Status::Skipped, "events:DescribeRule"),
+        (refused("scheduler:GetSchedule"), Seen(None), Status::Skipped, "scheduler:GetSchedule"),
+        (refused("scheduler:GetSchedule"), there(&off), Status::Skipped, "scheduler:GetSchedule"),
+    ] {
+        let mut evidence = healthy();
+        let name = "theirs".to_owned();
+        evidence.jobs[0].triggers = vec![SubjectTrigger::Schedule { name, elsewhere: true }];
+        evidence.triggers =
+            [("schedule/theirs".to_owned(), schedule), ("rule/theirs".to_owned(), rule)].into();
+        let findings = diagnose(&evidence).findings;
+        let found = findings.iter().find(|finding| finding.subject.ends_with(" theirs")).unwrap();
+        assert_eq!(found.status, status, "{found:?}");
+        assert!(found.evidence.contains(part), "{part}: {found:?}");
+        let remedy = found.remedy.as_deref().unwrap_or_default();
+        assert!(!remedy.contains("triggers.yaml"), "{found:?}");
     }
 }

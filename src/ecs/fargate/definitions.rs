@@ -18,12 +18,10 @@ use tracing::info;
 use super::register;
 use crate::aws::failure::{Failure, FailureKind};
 use crate::ecs::RunTaskError;
-use crate::jobs::TaskDefinition;
+use crate::jobs::{JOB_TAG, TaskDefinition};
 
 /// The tag with the hash of what was registered.
 const CONTENT_TAG: &str = "longshore:content";
-/// The tag with the job's name, on tasks and on their definition.
-const JOB_TAG: &str = "longshore:job";
 
 /// Revisions of one family by the hash of their content. Held while ECS is asked: ECS takes one
 /// registration a second, and whoever comes meanwhile waits for the same.
@@ -142,13 +140,12 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {
     let failure = Failure::of(error);
+    let text = failure.to_text(action);
     match failure.kind {
-        FailureKind::Unsent | FailureKind::Unanswered | FailureKind::Unavailable => {
-            RunTaskError::Unsent(format!("{action}: {failure}"))
+        _ if failure.may_pass() => RunTaskError::Unsent(text),
+        FailureKind::Rejected => {
+            RunTaskError::Invalid(format!("{text}; correct the job's `task` in jobs.yaml"))
         }
-        FailureKind::Denied => RunTaskError::Invalid(failure.to_denial(action)),
-        FailureKind::Rejected => RunTaskError::Invalid(format!(
-            "ECS refuses {action}: {failure}; correct the job's `task` in jobs.yaml"
-        )),
+        _ => RunTaskError::Invalid(text),
     }
 }

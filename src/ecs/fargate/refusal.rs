@@ -50,7 +50,7 @@ pub(super) fn of(
         _ if is_about_the_revision(error) && matches!(request.source, TaskSource::Inline(_)) => {
             RunTaskError::Refused(format!("{failure}; the next launch registers it anew"))
         }
-        FailureKind::Denied => RunTaskError::Invalid(failure.to_denial("ecs:RunTask")),
+        FailureKind::Denied => RunTaskError::Invalid(failure.to_text("ecs:RunTask")),
         FailureKind::Rejected => {
             let remedy = remedy(&failure.code, &text, request);
             RunTaskError::Invalid(format!("ECS refuses the task: {failure}; {remedy}"))
@@ -81,10 +81,7 @@ pub(super) fn is_about_the_revision(error: &SdkError<SdkRunTaskError, HttpRespon
 /// What people can do about it.
 fn remedy(code: &str, text: &str, request: &TaskRequest) -> String {
     let TaskRequest { cluster, container, .. } = request;
-    let definition = match &request.source {
-        TaskSource::Registered(family) => family,
-        TaskSource::Inline(definition) => &definition.family,
-    };
+    let definition = request.source.family();
     let version = request.platform_version.as_deref().unwrap_or("LATEST");
     match code {
         "ClusterNotFoundException" => format!(

@@ -95,10 +95,7 @@ pub(super) fn to_storage(gib: u32) -> Option<EphemeralStorage> {
 }
 
 fn to_strategy(capacity: Capacity) -> Result<CapacityProviderStrategyItem, BuildError> {
-    let provider = match capacity {
-        Capacity::Fargate => "FARGATE",
-        Capacity::FargateSpot => "FARGATE_SPOT",
-    };
+    let provider = capacity.as_str();
     CapacityProviderStrategyItem::builder().capacity_provider(provider).weight(1).build()
 }
 

@@ -13,8 +13,8 @@ const UNITS: f64 = 1_024.0;
 /// Tasks in one call at most
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>).
 const TASKS_MAX: usize = 100;
-/// Tasks that are looked at in all: who runs more knows the quota.
-const TASKS_SEEN_MAX: usize = 2_000;
+/// Tasks that are counted at most, in all clusters together.
+const TASKS_COUNTED_MAX: usize = 2_000;
 
 /// vCPUs by capacity provider.
 pub(in crate::gather) type Used = Result<BTreeMap<&'static str, f64>, Unseen>;
@@ -26,17 +26,8 @@ impl Ecs<'_> {
     }
 
     async fn count(&self) -> Used {
-        let pages = self.client.list_clusters().into_paginator().items();
-        let clusters = pages.send().collect::<Result<Vec<_>, _>>();
-        let clusters = self.inquiry.ask("ecs:ListClusters", clusters).await?;
         let mut used = BTreeMap::from([("FARGATE", 0.0), ("FARGATE_SPOT", 0.0)]);
-        let mut left = TASKS_SEEN_MAX;
-        for cluster in clusters {
-            let pages = self.client.list_tasks().cluster(&cluster).into_paginator().items();
-            let tasks = pages.send().collect::<Result<Vec<_>, _>>();
-            let mut tasks = self.inquiry.ask("ecs:ListTasks", tasks).await?;
-            tasks.truncate(left);
-            left -= tasks.len();
+        for (cluster, tasks) in self.tasks().await? {
             for some in tasks.chunks(TASKS_MAX) {
                 let call = self.client.describe_tasks().cluster(&cluster);
                 let call = call.set_tasks(Some(some.to_vec())).send();
@@ -50,6 +41,35 @@ impl Ecs<'_> {
         }
         Ok(used)
     }
+
+    /// The tasks of every cluster, all of them or none: a part of them would pass for the whole.
+    async fn tasks(&self) -> Result<Vec<(String, Vec<String>)>, Unseen> {
+        let pages = self.client.list_clusters().into_paginator().items();
+        let clusters = pages.send().collect::<Result<Vec<_>, _>>();
+        let clusters = self.inquiry.ask("ecs:ListClusters", clusters).await?;
+        let (mut found, mut left) = (Vec::new(), TASKS_COUNTED_MAX);
+        for cluster in clusters {
+            let mut pages =
+                self.client.list_tasks().cluster(&cluster).into_paginator().items().send();
+            let listed = async {
+                let mut tasks = Vec::new();
+                while tasks.len() <= left
+                    && let Some(task) = pages.next().await
+                {
+                    tasks.push(task?);
+                }
+                Ok(tasks)
+            };
+            let tasks = self.inquiry.ask("ecs:ListTasks", listed).await?;
+            left = left.checked_sub(tasks.len()).ok_or_else(too_many)?;
+            found.push((cluster, tasks));
+        }
+        Ok(found)
+    }
+}
+
+fn too_many() -> Unseen {
+    Unseen::Failed(format!("more than {TASKS_COUNTED_MAX} tasks run, too many to look at each"))
 }
 
 /// Whose quota a task counts against; `None` for one that is not Fargate's.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Namespace;
-use crate::jobs::{Architecture, Job, Logs, template};
+use crate::jobs::{Architecture, Job, Logs, TaskEntry, template};
 
 /// A task definition with one container, the same for every run of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,8 +55,8 @@ impl TaskDefinition {
             command: fixed_command,
             environment: fixed_environment,
             secrets: entry.secrets.clone(),
-            cpu: entry.cpu.unwrap_or(256),
-            memory: entry.memory.unwrap_or(512),
+            cpu: entry.cpu.unwrap_or(TaskEntry::CPU),
+            memory: entry.memory.unwrap_or(TaskEntry::MEMORY),
             ephemeral_storage: entry.ephemeral_storage,
             task_role_arn: entry.task_role_arn.clone(),
             execution_role_arn: entry.execution_role_arn.clone(),

@@ -6,7 +6,7 @@ use std::io;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Changes, TaskDefinition, TaskRequest, TaskSource};
+use super::{Changes, TaskDefinition, TaskRequest};
 use crate::identity::ClientToken;
 use crate::jobs::{Logs, Network};
 
@@ -28,11 +28,7 @@ impl TaskRequest {
     pub fn to_run_task(&self, token: &ClientToken) -> Value {
         let mut request = Map::new();
         insert(&mut request, "cluster", Some(&self.cluster));
-        let definition = match &self.source {
-            TaskSource::Registered(family) => family,
-            TaskSource::Inline(definition) => &definition.family,
-        };
-        insert(&mut request, "taskDefinition", Some(definition));
+        insert(&mut request, "taskDefinition", Some(self.source.family()));
         insert(&mut request, "count", Some(1));
         insert(&mut request, "startedBy", Some(&self.started_by));
         insert(&mut request, "clientToken", Some(token.as_str()));

@@ -95,15 +95,20 @@ impl Healthy {
         call.send().await.expect("a queue");
     }
 
+    /// A rule that sends to the events queue.
+    async fn make_rule(&self, rule: &str) {
+        let events = aws_sdk_eventbridge::Client::new(&self.account.aws);
+        let made = events.put_rule().name(rule).event_pattern(r#"{"source":["aws.s3"]}"#);
+        made.send().await.expect("a rule");
+        let arn = format!("arn:aws:sqs:eu-west-1:123456789012:{}-events", self.account.name);
+        let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(arn);
+        let targets = events.put_targets().rule(rule);
+        targets.targets(target.build().expect("a target")).send().await.expect("a target");
+    }
+
     async fn make_triggers(&self) {
         let name = &self.account.name;
-        let events = aws_sdk_eventbridge::Client::new(&self.account.aws);
-        let rule = events.put_rule().name(format!("{name}-report-s3"));
-        rule.event_pattern(r#"{"source":["aws.s3"]}"#).send().await.expect("a rule");
-        let arn = format!("arn:aws:sqs:eu-west-1:123456789012:{name}-events");
-        let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(arn);
-        let targets = events.put_targets().rule(format!("{name}-report-s3"));
-        targets.targets(target.build().expect("a target")).send().await.expect("a target");
+        self.make_rule(&format!("{name}-report-s3")).await;
         let scheduler = aws_sdk_scheduler::Client::new(&self.account.aws);
         scheduler.create_schedule_group().name(name).send().await.expect("a group");
         let arn = format!("arn:aws:sqs:eu-west-1:123456789012:{name}-events");
@@ -276,6 +281,22 @@ async fn an_image_that_is_not_there_fails_unless_the_registry_fetches_it() {
 }
 
 #[tokio::test]
+async fn vcpus_of_more_tasks_than_are_counted_are_not_known() {
+    let healthy = Healthy::new().await;
+    let proxy = Account::proxy().await;
+    let arn = |n| format!("arn:aws:ecs:eu-west-1:123456789012:task/{}/{n}", healthy.account.name);
+    let tasks: Vec<String> = (0..=2_000).map(arn).collect();
+    let page = json!({ "taskArns": tasks, "nextToken": "more" });
+    proxy.always("ListTasks", 200, &page.to_string());
+    let diagnosis = healthy.ask(proxy.endpoint()).await.json();
+    let told = findings(&diagnosis, "quota", "skipped");
+    assert!(told.iter().any(|f| says(f, "more than 2000 tasks run")), "{diagnosis:#}");
+    let calls = proxy.calls();
+    let count = |name: &str| calls.iter().filter(|call| *call == name).count();
+    assert_eq!((count("ListTasks"), count("DescribeTasks")), (1, 0), "{calls:?}");
+}
+
+#[tokio::test]
 async fn a_rule_that_sends_elsewhere_starts_nothing() {
     let healthy = Healthy::new().await;
     let events = aws_sdk_eventbridge::Client::new(&healthy.account.aws);
@@ -287,6 +308,34 @@ async fn a_rule_that_sends_elsewhere_starts_nothing() {
     assert_eq!(done.code, Some(1), "{diagnosis:#}");
     let sentence = diagnosis["cause"]["sentence"].as_str().expect("a sentence");
     assert!(sentence.ends_with("does not send to the events queue"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_schedule_that_is_made_elsewhere_may_be_a_rule() {
+    let mut healthy = Healthy::new().await;
+    let name = healthy.account.name.clone();
+    let (within, outside) = (format!("{name}-theirs"), format!("theirs-{name}"));
+    healthy.make_rule(&within).await;
+    healthy.make_rule(&outside).await;
+    let jobs = healthy.jobs.clone();
+    for (rule, code, told) in [
+        (within.as_str(), 0, "it is enabled"),
+        // The queue's policy lets in what begins with the namespace.
+        (outside.as_str(), 1, "policy does not let in"),
+        ("nobody-has-it", 1, "is neither a schedule nor a rule"),
+    ] {
+        healthy.jobs = jobs.replace("schedule: rate(1 day)", &format!("scheduleName: {rule}"));
+        let proxy = Account::proxy().await;
+        let done = healthy.ask(proxy.endpoint()).await;
+        let diagnosis = done.json();
+        assert_eq!(done.code, Some(code), "{rule}: {diagnosis:#}");
+        let status = if code == 0 { "ok" } else { "fail" };
+        let found = findings(&diagnosis, "trigger", status);
+        assert!(found.iter().any(|finding| says(finding, told)), "{rule}: {diagnosis:#}");
+        proxy.refuse("events:DescribeRule");
+        let done = healthy.ask(proxy.endpoint()).await;
+        assert_eq!(done.code, Some(0), "{rule}: {:#}", done.json());
+    }
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ jobs:
       - schedule: rate(2 hours)
         scheduleName: by-hand
       - s3: { bucket: archive }
+      - scheduleName: theirs
     capacity: [FARGATE_SPOT, FARGATE_SPOT, FARGATE]
     logs: { group: /ecs/report, create: true }
     network: { subnets: [subnet-0a1b2c3d], securityGroups: [sg-0a1b2c3d], assignPublicIp: true }
@@ -61,12 +62,14 @@ fn triggers_have_the_names_that_are_rendered() {
         bucket: bucket.to_owned(),
         rule: rule.to_owned(),
     };
-    let schedule = |name: &str| SubjectTrigger::Schedule { name: name.to_owned() };
+    let schedule =
+        |name: &str, elsewhere| SubjectTrigger::Schedule { name: name.to_owned(), elsewhere };
     let expected = [
-        schedule("longshore-report"),
+        schedule("longshore-report", false),
         bucket("uploads", "longshore-report-s3"),
-        schedule("by-hand"),
+        schedule("by-hand", false),
         bucket("archive", "longshore-report-s3-2"),
+        schedule("theirs", true),
     ];
     assert_eq!(report.triggers, expected);
     let reading = jobs::read(JOBS.as_bytes(), Timestamp::UNIX_EPOCH).jobs.unwrap();
@@ -105,6 +108,21 @@ fn the_execution_role_needs_what_image_log_and_secrets_ask_for() {
     secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf
     ssm:GetParameters arn:aws:ssm:eu-west-1:123456789012:parameter/report/key
     ");
+}
+
+#[test]
+fn a_repositorys_arn_names_the_partition_of_its_region() {
+    let (report, _) = subject("report");
+    let Source::Seen(Some(mut definition)) = report.definition else { unreachable!() };
+    for (region, domain, partition) in [
+        ("cn-north-1", "amazonaws.com.cn", "aws-cn"),
+        ("us-gov-west-1", "amazonaws.com", "aws-us-gov"),
+    ] {
+        definition.containers[0].image = format!("123456789012.dkr.ecr.{region}.{domain}/report:1");
+        let needed = definition.permissions("123456789012", region);
+        let repository = format!("arn:{partition}:ecr:{region}:123456789012:repository/report");
+        assert!(needed.contains(&("ecr:BatchGetImage".to_owned(), repository)), "{needed:?}");
+    }
 }
 
 #[test]
