@@ -110,14 +110,6 @@ impl Failure {
              writes ({self})"
         )
     }
-
-    /// Whether the same call may be answered later, with nothing changed.
-    pub(crate) fn may_pass(&self) -> bool {
-        match self.kind {
-            FailureKind::Unsent | FailureKind::Unanswered | FailureKind::Unavailable => true,
-            FailureKind::Denied | FailureKind::Rejected => false,
-        }
-    }
 }
 
 impl fmt::Display for Failure {

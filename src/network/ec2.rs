@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::{Awsvpc, Known, NetworkError, Subnet, choose_subnets};
-use crate::aws::failure::Failure;
+use crate::aws::failure::{Failure, FailureKind};
 use crate::jobs::Network;
 
 mod group;
@@ -114,8 +114,10 @@ where
 {
     let failure = Failure::of(error);
     let text = failure.to_text(action);
-    match failure.may_pass() {
-        true => NetworkError::Unavailable(text),
-        false => NetworkError::Invalid(text),
+    match failure.kind {
+        FailureKind::Unsent | FailureKind::Unanswered | FailureKind::Unavailable => {
+            NetworkError::Unavailable(text)
+        }
+        FailureKind::Denied | FailureKind::Rejected => NetworkError::Invalid(text),
     }
 }

@@ -142,10 +142,12 @@ where
     let failure = Failure::of(error);
     let text = failure.to_text(action);
     match failure.kind {
-        _ if failure.may_pass() => RunTaskError::Unsent(text),
+        FailureKind::Unsent | FailureKind::Unanswered | FailureKind::Unavailable => {
+            RunTaskError::Unsent(text)
+        }
+        FailureKind::Denied => RunTaskError::Invalid(text),
         FailureKind::Rejected => {
             RunTaskError::Invalid(format!("{text}; correct the job's `task` in jobs.yaml"))
         }
-        _ => RunTaskError::Invalid(text),
     }
 }
