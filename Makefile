@@ -69,7 +69,8 @@ e2e: target/ministack/installed target/sam/installed target/cargo-lambda/install
 # playground JOBS=mine.yaml`.
 JOBS = tests/e2e/jobs.yaml
 playground: target/ministack/installed target/sam/installed target/cargo-lambda/installed
-	cargo test --locked --quiet --no-run --test it  # as above
+	@echo "building longshore with AWS: ten minutes the first time"
+	cargo test --locked --no-run --test it
 	target/ministack/bin/python -B tests/e2e/playground.py $(JOBS)
 
 target/%/installed: tests/e2e/%.txt

@@ -30,6 +30,9 @@ const UNAVAILABLE: [&str; 14] = [
 const DENIED: [&str; 4] =
     ["AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"];
 
+/// What the SDK says, after a long way, when no provider had any.
+const NO_CREDENTIALS: &str = "an error occurred while loading credentials";
+
 /// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -141,7 +144,14 @@ pub(crate) fn causes(error: &dyn Error) -> String {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    text
+    match text.split_once(NO_CREDENTIALS) {
+        Some((_, why)) => format!(
+            "there are no AWS credentials: name a profile with AWS_PROFILE, or sign in with `aws \
+             sso login` ({})",
+            why.trim_start_matches(": ")
+        ),
+        None => text,
+    }
 }
 
 fn shorten(text: &str) -> String {
@@ -183,6 +193,20 @@ mod tests {
         };
         assert!(denied(message).to_text("ecs:RunTask").contains("may not do iam:PassRole: "));
         assert!(denied("no").to_text("ecs:RunTask").contains("may not do ecs:RunTask: "));
+    }
+
+    #[test]
+    fn who_has_no_credentials_is_told_how_to_get_some() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("dispatch failure")]
+        struct Dispatch(#[source] Credentials);
+        #[derive(Debug, thiserror::Error)]
+        #[error("an error occurred while loading credentials")]
+        struct Credentials(#[source] std::io::Error);
+        let error = Dispatch(Credentials(std::io::Error::other("IMDS is disabled")));
+        let told = causes(&error);
+        assert!(told.starts_with("there are no AWS credentials: name a profile"), "{told}");
+        assert!(told.ends_with("(IMDS is disabled)"), "{told}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::exit::{Exit, Failure};
 use super::output::{self, BAD, BOLD, DIM, GOOD, WARN, printable};
 use super::{Common, Format};
+use crate::diagnosis::evidence::RunSeen;
 use crate::diagnosis::{Diagnosis, Evidence, Finding, NamedCause, Status, diagnose, redact};
 
 /// The largest network that EC2 takes has far less.
@@ -50,11 +51,17 @@ impl EvidenceFiles {
             save(path, &evidence)?;
         }
         let diagnosis = diagnose(&evidence);
+        // What may keep the next task from starting is no fault of a run whose own did.
+        let run = evidence.run.as_ref().filter(|run| run.has_run());
         match common.output {
             Format::Json => output::print_json(&diagnosis)?,
-            Format::Text => output::print_text(&story(&diagnosis))?,
+            Format::Text => output::print_text(&story(&diagnosis, run))?,
         };
-        Ok(if diagnosis.is_good() { Exit::Good } else { Exit::Bad })
+        let is_good = match run {
+            Some(_) => diagnosis.cause.is_none(),
+            None => diagnosis.is_good(),
+        };
+        Ok(if is_good { Exit::Good } else { Exit::Bad })
     }
 }
 
@@ -85,33 +92,55 @@ fn save(path: &Path, evidence: &Evidence) -> Result<(), Failure> {
     fs::write(path, text).map_err(|error| failed(error.to_string()))
 }
 
-/// The cause first, then everything that was looked at, what is broken before what is not.
-fn story(diagnosis: &Diagnosis) -> String {
+/// The cause first, then what was looked at; of a `run` that started, only how much of that.
+fn story(diagnosis: &Diagnosis, run: Option<&RunSeen>) -> String {
     let mut text = String::new();
-    if let Some(cause) = &diagnosis.cause {
-        tell_cause(&mut text, cause);
-    }
-    let mut findings: Vec<&Finding> = diagnosis.findings.iter().collect();
-    findings.sort_by_key(|finding| finding.status);
-    for finding in &findings {
-        tell(&mut text, finding);
-    }
-    let count = |status| findings.iter().filter(|finding| finding.status == status).count();
-    match (findings.len(), &diagnosis.cause) {
-        (0, None) => text.push_str("nothing is wrong\n"),
-        (0, Some(_)) => {}
-        _ => {
-            let _ = writeln!(
-                text,
-                "{} fail, {} warn, {} skipped, {} ok",
-                count(Status::Fail),
-                count(Status::Warn),
-                count(Status::Skipped),
-                count(Status::Ok)
-            );
+    match (&diagnosis.cause, run) {
+        (Some(cause), _) => tell_cause(&mut text, cause),
+        (None, Some(run)) => {
+            let _ = writeln!(text, "nothing is wrong with it: {}", run.status);
         }
+        (None, None) if diagnosis.findings.is_empty() => text.push_str("nothing is wrong\n"),
+        (None, None) => {}
+    }
+    match run {
+        Some(run) => tell_of_the_next(&mut text, &diagnosis.findings, &run.job),
+        None => tell_all(&mut text, &diagnosis.findings),
     }
     text
+}
+
+/// Every finding, what is broken before what is not.
+fn tell_all(text: &mut String, findings: &[Finding]) {
+    if findings.is_empty() {
+        return;
+    }
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by_key(|finding| finding.status);
+    for finding in sorted {
+        tell(text, finding);
+    }
+    let count = |status| count(findings, status);
+    let (fail, warn) = (count(Status::Fail), count(Status::Warn));
+    let (skipped, ok) = (count(Status::Skipped), count(Status::Ok));
+    let _ = writeln!(text, "{fail} fail, {warn} warn, {skipped} skipped, {ok} ok");
+}
+
+/// Whether the job's next task can start is another question: `doctor` answers it.
+fn tell_of_the_next(text: &mut String, findings: &[Finding], job: &str) {
+    let (fail, warn) = (count(findings, Status::Fail), count(findings, Status::Warn));
+    if fail + warn > 0 {
+        let job = printable(job);
+        let _ = writeln!(
+            text,
+            "what its job needs to start, as it is now: {fail} fail, {warn} warn; `longshore doctor \
+             {job}` shows them"
+        );
+    }
+}
+
+fn count(findings: &[Finding], status: Status) -> usize {
+    findings.iter().filter(|finding| finding.status == status).count()
 }
 
 fn tell_cause(text: &mut String, cause: &NamedCause) {

@@ -38,14 +38,14 @@ pub(super) fn cause(evidence: &Evidence, findings: &[Finding]) -> Option<NamedCa
     }
     // What somebody wanted, or a limit of ours, is its own cause.
     if ["Cancelled", "Skipped"].contains(&run.status.as_str()) {
-        return of_itself(run);
+        return of_itself(run, evidence);
     }
     // Whatever should have started it did.
     let is_its_own = |finding: &&Finding| job_of(finding) == run.job;
     let first = failed().filter(is_its_own).filter(|f| f.check != Check::Trigger);
     let first = first.min_by_key(|finding| finding.check);
     if run.ended_badly() && (run.exit_code.is_some() || first.is_none()) {
-        return of_itself(run);
+        return of_itself(run, evidence);
     }
     // It ended without a word, or did not begin: what is broken is what keeps it.
     let is_kept = run.status != "Running" && !run.waits_for_slot();
@@ -53,15 +53,17 @@ pub(super) fn cause(evidence: &Evidence, findings: &[Finding]) -> Option<NamedCa
 }
 
 /// The program's own end, or ours: nothing that the account could be blamed for.
-fn of_itself(run: &RunSeen) -> Option<NamedCause> {
+fn of_itself(run: &RunSeen, evidence: &Evidence) -> Option<NamedCause> {
+    // This machine's evidence has no region.
+    let on = if evidence.region.is_empty() { "" } else { " --on aws" };
     Some(NamedCause {
         kind: None,
         check: None,
         sentence: run.reasons.first()?.clone(),
         proof: run.reasons.iter().skip(1).map(|reason| format!("ECS: {reason}")).collect(),
         remedy: match run.exit_code {
-            Some(1..) => format!("longshore logs {}", run.id),
-            Some(_) | None => format!("longshore show {}", run.id),
+            Some(1..) => format!("longshore logs {}{on}", run.id),
+            Some(_) | None => format!("longshore show {}{on}", run.id),
         },
     })
 }

@@ -89,7 +89,8 @@ def main(jobs):
     if not is_right(jobs):
         raise Failed("nothing is deployed")
     with tempfile.TemporaryDirectory(prefix="longshore-") as folder, Servers(folder) as servers:
-        print("building and deploying: a quarter of an hour the first time", flush=True)
+        print("building and deploying, a quarter of an hour the first time; the logs are in "
+              f"{OURS.relative_to(Path.cwd())}", flush=True)
         tag_subnets()
         deploy_jobs(jobs)
         tell_how_to_ask(jobs, servers.ecs_endpoint)

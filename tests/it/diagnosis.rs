@@ -54,6 +54,32 @@ fn the_cause_comes_first_then_proof_and_remedy_then_what_was_looked_at() {
 }
 
 #[test]
+fn of_a_run_that_ran_the_way_to_its_start_is_only_counted() {
+    let project = project("no-way-out");
+    let mut evidence: Value =
+        serde_json::from_slice(&project.read("evidence.json")).expect("evidence");
+    evidence["run"]["reasons"] = json!(["container `main` exited with code 3"]);
+    evidence["run"]["exitCode"] = json!(3);
+    project.write("evidence.json", evidence.to_string());
+    let done = ask(&project, &["why"]);
+    assert_eq!(done.code, Some(1), "{done:#?}");
+    let told = "container `main` exited with code 3\n  > longshore logs \
+                report-aaaaabbbbbcccccddddd --on aws\n\nwhat its job needs to start, as it is now: \
+                5 fail, 1 warn; `longshore doctor report` shows them\n";
+    assert_eq!(done.stdout, told);
+    // It runs: nothing is wrong with it, whatever would become of the next.
+    evidence["run"]["status"] = json!("Running");
+    evidence["run"]["exitCode"] = json!(null);
+    project.write("evidence.json", evidence.to_string());
+    let done = ask(&project, &["why"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    assert!(
+        done.stdout.starts_with("nothing is wrong with it: Running\nwhat its job"),
+        "{done:#?}"
+    );
+}
+
+#[test]
 fn as_json_it_is_the_cause_and_a_list_of_findings() {
     let done = ask(&project("no-way-out"), &["why", "-o", "json"]);
     let diagnosis = done.json();
@@ -264,7 +290,11 @@ fn a_run_of_this_machine_that_went_well_has_no_cause() {
     let event = project.event("one");
     assert_eq!(project.run(&["local", &event]).code, Some(0));
     let done = project.run(&["why", "work"]);
-    assert_eq!((done.code, done.stdout.as_str()), (Some(0), "nothing is wrong\n"), "{done:#?}");
+    assert_eq!(
+        (done.code, done.stdout.as_str()),
+        (Some(0), "nothing is wrong with it: Succeeded\n"),
+        "{done:#?}"
+    );
 }
 
 #[test]

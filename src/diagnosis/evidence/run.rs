@@ -39,6 +39,11 @@ pub struct RunSeen {
 }
 
 impl RunSeen {
+    /// Whether its container runs or has run: then nothing kept it from starting.
+    pub fn has_run(&self) -> bool {
+        ["Running", "Succeeded"].contains(&self.status.as_str()) || self.exit_code.is_some()
+    }
+
     /// What the ledger has of a run.
     pub fn of(run: &Run) -> Self {
         let attempt = run.attempts.last();

@@ -134,7 +134,7 @@ fn a_programs_own_end_is_not_blamed_on_the_account() {
     }
     let named = cause(&evidence);
     assert_eq!((named.kind, named.check), (None, None));
-    assert_eq!(named.remedy, "longshore logs report-aaaaabbbbbcccccddddd");
+    assert_eq!(named.remedy, "longshore logs report-aaaaabbbbbcccccddddd --on aws");
 }
 
 #[test]
