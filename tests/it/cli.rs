@@ -614,6 +614,20 @@ fn jobs_and_namespace_may_come_from_the_environment() {
 }
 
 #[test]
+fn a_variable_that_is_set_to_nothing_counts_as_not_set() {
+    let project = Project::sample();
+    let mut command = project.command(&["explain", "events/manual.json", "-o", "json"]);
+    command.envs(["LONGSHORE_JOBS", "LONGSHORE_NAMESPACE", "LONGSHORE_ON"].map(|name| (name, "")));
+    let done = Running::start(command).finish();
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let run = done.json()["events"][0]["runs"][0].clone();
+    assert!(run["startedBy"].as_str().is_some_and(|by| by.starts_with("longshore/")), "{done:#?}");
+    // On the command line it is a mistake.
+    let named = project.run(&["check", "--namespace", ""]);
+    assert_eq!(named.code, Some(2), "{named:#?}");
+}
+
+#[test]
 fn a_reader_that_went_away_is_no_failure() {
     let project = Project::sample();
     for verb in [
