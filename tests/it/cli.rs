@@ -796,4 +796,38 @@ fn run_starts_a_job_by_hand_once_for_each_key_and_exits_with_its_code() {
     }
     let runs = project.run(&["runs", "-o", "json"]).json();
     assert_eq!(list(&runs, "runs").len(), 2, "{runs:#}");
+    let id = list(&runs, "runs")[0]["runId"].as_str().expect("an id");
+    for asked in [["run", "hello"], ["rerun", id]] {
+        let twice = project.run(&[&asked[..], &["-p", "code=1", "-p", "code=2"]].concat());
+        assert_eq!(twice.code, Some(2), "{twice:#?}");
+        assert!(twice.stderr.contains("parameter `code` is given twice"), "{twice:#?}");
+    }
+}
+
+#[test]
+fn a_job_that_needs_an_event_is_not_run_by_hand() {
+    let of = |command: &str| {
+        let triggers = "triggers: [{ s3: { bucket: uploads } }]";
+        task(&["task.image: alpine", &format!("task.command: {command}"), triggers])
+    };
+    let project = Project::new(&of("[echo, --, '{{ bucket }}/{{ key }}']"));
+    let refused = project.run(&["run", "work"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:#?}");
+    for part in [
+        "job `work`: command[2]: a run by hand has no value for `bucket`, `key`: ",
+        "`longshore local EVENT.json`",
+        "`longshore rerun RUN`",
+        "`| default('')`",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}: {refused:#?}");
+    }
+    assert!(!project.path(".longshore").exists(), "nothing was sent");
+    // A run from before the job needed one has nothing to be done again with.
+    project.write("jobs.yaml", of("[echo]"));
+    assert_eq!(project.run(&["run", "work"]).code, Some(0));
+    project.write("jobs.yaml", of("[echo, --, '{{ key }}']"));
+    let again = project.run(&["rerun", "work"]);
+    assert_eq!((again.code, again.stdout.as_str()), (Some(1), ""), "{again:#?}");
+    assert!(again.stderr.contains("command[2]: this event has no value for `key`"), "{again:#?}");
+    assert_eq!(project.runs().len(), 1);
 }
