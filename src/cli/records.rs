@@ -213,7 +213,7 @@ impl Records {
         match self {
             Self::Local(_) => None,
             #[cfg(feature = "aws")]
-            Self::Aws { jobs_file, .. } => Some(jobs_file),
+            Self::Aws { jobs_file, .. } => Some(jobs_file.as_path()),
         }
     }
 
