@@ -316,13 +316,23 @@ fn summary(tally: &Tally, runs: &[Run]) -> String {
         (duplicates, true) => {
             let verb = if duplicates == 1 { "exists" } else { "exist" };
             parts.push(format!(
-                "nothing started: {} of this event {verb} already (with another --ledger it starts \
-                 anew)",
-                count(duplicates)
+                "nothing started: {} of this event {verb} already ({})",
+                count(duplicates),
+                once_more(runs)
             ));
         }
     }
     parts.join("; ")
+}
+
+/// How what ran before can be run again: one that ended badly is wanted to.
+fn once_more(runs: &[Run]) -> String {
+    match runs {
+        [run] if run.verdict().is_some_and(|verdict| verdict != Verdict::Succeeded) => {
+            format!("`longshore rerun {}` runs it again", run.id)
+        }
+        _ => "with another --ledger it starts anew".to_owned(),
+    }
 }
 
 /// Why there is neither a new run nor one from before.

@@ -1,9 +1,14 @@
 //! Where runs are looked up: in this machine's ledger, or in an AWS account's.
 
+use std::path::Path;
+#[cfg(feature = "aws")]
+use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::exit::Failure;
-use super::output::printable;
+use super::output::{self, printable};
 use super::{Common, LedgerPath, this_program};
 use crate::backend::PortError;
 use crate::ecs::local::Host;
@@ -20,6 +25,8 @@ use crate::{cli::jobs_file, cloud::Cloud};
 pub(super) const PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// Runs among which one is looked for that a mistyped id may mean, the newest.
 const SUGGESTED_FROM: usize = 100;
+/// Runs that are told at most when several begin as was written.
+const CANDIDATES_SHOWN: usize = 5;
 
 /// Where longshore runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -42,7 +49,9 @@ pub(super) enum Records {
     Aws {
         /// The installation.
         cloud: Box<Cloud>,
-        /// Whether there is a jobs.yaml that says which jobs it has.
+        /// The file that says which jobs it has.
+        jobs_file: PathBuf,
+        /// Whether that is there.
         knows_jobs: bool,
         /// What that says of Fargate's prices.
         prices: Prices,
@@ -72,16 +81,17 @@ impl Records {
         match self {
             Self::Local(_) => {}
             #[cfg(feature = "aws")]
-            Self::Aws { knows_jobs, .. } => {
+            Self::Aws { knows_jobs, jobs_file, .. } => {
                 let names_run = |prefix: &String| prefix.parse::<RunId>().is_ok();
                 let names_job =
                     filter.job.is_some() || filter.id_prefix.as_ref().is_some_and(names_run);
                 if !knows_jobs && !names_job {
-                    return Err(Failure::environment(
-                        "the account's runs are found by job, and there is no jobs.yaml that names \
+                    let shown = jobs_file.display();
+                    return Err(Failure::environment(format!(
+                        "the account's runs are found by job, and there is no {shown} that names \
                          them: go to the folder that has one, name it with --jobs, or name a job or \
-                         a whole run id",
-                    ));
+                         a whole run id"
+                    )));
                 }
             }
         }
@@ -174,7 +184,8 @@ impl Records {
                 "no run is named: write its id, or enough of its beginning",
             ));
         }
-        let filter = Filter { id_prefix: Some(prefix.to_owned()), limit: 6, ..Filter::default() };
+        let limit = CANDIDATES_SHOWN + 1;
+        let filter = Filter { id_prefix: Some(prefix.to_owned()), limit, ..Filter::default() };
         let mut runs = self.list(&filter).await?;
         if let Some(exact) = runs.iter().position(|run| run.id.as_str() == prefix) {
             return Ok(runs.swap_remove(exact));
@@ -182,22 +193,27 @@ impl Records {
         match (runs.pop(), runs.len()) {
             (Some(run), 0) => Ok(run),
             (None, _) => {
-                let hint = match self.nearest(prefix).await {
-                    Some(near) => format!("did you mean {near}?"),
-                    None => format!("`longshore runs{}` lists them", self.flag()),
-                };
-                let prefix = printable(prefix);
-                Err(Failure::bad(format!("no run begins with `{prefix}`: {hint}")))
-            }
-            (Some(last), _) => {
-                let ids: Vec<&str> =
-                    runs.iter().chain([&last]).map(|run| run.id.as_str()).collect();
-                Err(Failure::bad(format!(
-                    "several runs begin with `{}`: {}; write more of the id",
-                    printable(prefix),
-                    ids.join(", ")
+                let near = self.nearest(prefix).await;
+                Err(Failure::bad(none_begins(
+                    prefix,
+                    near.as_ref(),
+                    self.jobs_listed(),
+                    self.flag(),
                 )))
             }
+            (Some(last), _) => {
+                runs.push(last);
+                Err(Failure::bad(several_begin(prefix, &runs, Timestamp::now(), self.flag())))
+            }
+        }
+    }
+
+    /// The file whose jobs' runs are found without naming the job; `None` where all are.
+    fn jobs_listed(&self) -> Option<&Path> {
+        match self {
+            Self::Local(_) => None,
+            #[cfg(feature = "aws")]
+            Self::Aws { jobs_file, .. } => Some(jobs_file.as_path()),
         }
     }
 
@@ -213,6 +229,42 @@ impl Records {
         let index = names.iter().position(|name| *name == near)?;
         runs.get(index).map(|run| run.id.clone())
     }
+}
+
+/// What is said when no run is meant: `listed` is the file whose jobs were looked through, if not
+/// all were.
+fn none_begins(prefix: &str, near: Option<&RunId>, listed: Option<&Path>, flag: &str) -> String {
+    let shown = printable(prefix);
+    // A whole id names its job, whatever the file says.
+    let listed = listed.filter(|_| prefix.parse::<RunId>().is_err());
+    match (near, listed) {
+        (Some(near), _) => format!("no run begins with `{shown}`: did you mean {near}?"),
+        (None, None) => format!("no run begins with `{shown}`: `longshore runs{flag}` lists them"),
+        (None, Some(file)) => format!(
+            "no run of the jobs in {} begins with `{shown}`: `longshore runs{flag}` lists \
+             theirs, and `longshore runs JOB{flag}` those of another job, whose run is found by \
+             its whole id",
+            printable(&file.display().to_string())
+        ),
+    }
+}
+
+/// What is said when several runs are meant: the newest of them, so that one can be chosen.
+fn several_begin(prefix: &str, runs: &[Run], now: Timestamp, flag: &str) -> String {
+    let mut text =
+        format!("several runs begin with `{}`; write more of the id:", printable(prefix));
+    let told = runs.get(..CANDIDATES_SHOWN).unwrap_or(runs);
+    let width = |of: fn(&Run) -> &str| told.iter().map(|run| of(run).len()).max().unwrap_or(0);
+    let (ids, statuses) = (width(|run| run.id.as_str()), width(output::status));
+    for run in told {
+        let (id, status) = (run.id.as_str(), output::status(run));
+        let age = output::span(now.duration_since(run.created_at));
+        text.push_str(&format!("\n  {id:ids$}  {status:statuses$}  {age} ago"));
+    }
+    if runs.len() > told.len() {
+        text.push_str(&format!("\n  and more: `longshore runs{flag}` lists them"));
+    }
+    text
 }
 
 /// Opens this machine's ledger to look at it, once everything that happened since is in it.
@@ -241,7 +293,8 @@ async fn open_aws(common: &Common) -> Result<Records, Failure> {
     let knows_jobs = common.jobs.exists();
     let jobs = if knows_jobs { jobs_file::load(&common.jobs)? } else { Jobs::default() };
     let cloud = Cloud::connect(common.namespace.clone(), &jobs).await;
-    Ok(Records::Aws { cloud: Box::new(cloud), knows_jobs, prices: jobs.prices })
+    let jobs_file = common.jobs.clone();
+    Ok(Records::Aws { cloud: Box::new(cloud), jobs_file, knows_jobs, prices: jobs.prices })
 }
 
 #[cfg(not(feature = "aws"))]
@@ -253,4 +306,24 @@ async fn open_aws(_: &Common) -> Result<Records, Failure> {
 #[cfg(not(feature = "aws"))]
 pub(super) fn built_without_aws() -> Failure {
     Failure::usage("this longshore was built without AWS: build it with its default features")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_runs_are_found_by_job_it_is_said_whose_were_looked_through() {
+        let file = Path::new("config/jobs.yaml");
+        let text = none_begins("gree", None, Some(file), " --on aws");
+        assert!(text.starts_with("no run of the jobs in config/jobs.yaml begins with `gree`: "));
+        assert!(text.contains("`longshore runs JOB --on aws` those of another job"), "{text}");
+        let whole = format!("greeter-{}", "a".repeat(20));
+        assert_eq!(
+            none_begins(&whole, None, Some(file), " --on aws"),
+            format!("no run begins with `{whole}`: `longshore runs --on aws` lists them")
+        );
+        let here = none_begins("gree", None, None, "");
+        assert_eq!(here, "no run begins with `gree`: `longshore runs` lists them");
+    }
 }

@@ -187,7 +187,10 @@ impl Judged {
         let _ = match &contents.destination {
             Ok(to) if dry_run => writeln!(text, "  would go back to {}", to.as_str()),
             Ok(to) => writeln!(text, "  {GOOD}sent back{GOOD:#} to {}", to.as_str()),
-            Err(why) => writeln!(text, "  {BAD}stays{BAD:#}    {}", printable(why)),
+            Err(why) => {
+                let why = beyond(why, letter.reason.as_deref().unwrap_or_default());
+                writeln!(text, "  {BAD}stays{BAD:#}    {}", printable(why))
+            }
         };
         text
     }
@@ -208,6 +211,17 @@ impl Judged {
             "sent": !dry_run && self.destination().is_some(),
             "stays": contents.destination.as_ref().err(),
         })
+    }
+}
+
+/// What `why` says beyond the reason for which the letter was rejected, which stands above it.
+fn beyond<'a>(why: &'a str, reason: &str) -> &'a str {
+    if reason.contains(why) {
+        return "it would be rejected again";
+    }
+    match why.strip_suffix(reason) {
+        Some(more) if !reason.is_empty() => more.trim_end_matches(": "),
+        _ => why,
     }
 }
 

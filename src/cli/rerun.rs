@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::records::Records;
-use super::run::{Asking, Wish, ask, given, parameter};
+use super::run::{Asking, Wish, ask, given, hold_against, parameter};
 use super::show::conclusion;
 use super::{Common, jobs_file};
 use crate::event::Rerun;
@@ -47,12 +47,15 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
     drop(records);
     let rerun = Rerun {
         run: earlier.id,
-        parameters: given(&arguments.parameters),
+        parameters: given(&arguments.parameters)?,
         same_parameters: arguments.same_parameters,
         key: arguments.asking.key(),
     };
     // Said here and now rather than by the reject queue.
-    jobs.wanting_again(&rerun, &earlier.values)
+    let wanted = jobs
+        .wanting_again(&rerun, &earlier.values)
         .map_err(|unwanted| Failure::bad(unwanted.to_string()))?;
+    hold_against(common, &wanted, &rerun.run_id())
+        .map_err(|error| Failure::bad(format!("job `{}`: {error}", wanted.job.name)))?;
     ask(common, &arguments.asking, jobs, Wish::Again(rerun)).await
 }

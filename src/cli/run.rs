@@ -7,13 +7,12 @@ use uuid::Uuid;
 
 use super::exit::{Exit, Failure};
 use super::local::{self, Arrival, Machine, OnInterrupt};
+use super::output::printable;
 use super::records::Place;
 use super::{Common, jobs_file};
 use crate::event::{Event, KEY_CHARS_MAX, Manual, Rerun};
-use crate::identity::JobName;
-#[cfg(feature = "aws")]
-use crate::identity::RunId;
-use crate::jobs::Jobs;
+use crate::identity::{JobName, RunId};
+use crate::jobs::{Jobs, Match, RequestError, RunSpec, TemplateError};
 use crate::queue::Message;
 
 #[cfg(feature = "aws")]
@@ -70,9 +69,16 @@ pub(super) fn parameter(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Parameters as an event has them.
-pub(super) fn given(parameters: &[(String, String)]) -> Map<String, Value> {
-    parameters.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect()
+/// Parameters as an event has them. One that is given twice means nobody knows what.
+pub(super) fn given(parameters: &[(String, String)]) -> Result<Map<String, Value>, Failure> {
+    let mut map = Map::new();
+    for (name, value) in parameters {
+        if map.insert(name.clone(), value.as_str().into()).is_some() {
+            let name = printable(name);
+            return Err(Failure::usage(format!("parameter `{name}` is given twice: give it once")));
+        }
+    }
+    Ok(map)
 }
 
 /// Reads a key: what dispatch would reject is said here and now.
@@ -120,14 +126,48 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
     let jobs = jobs_file::load(&common.jobs)?;
     let manual = Manual {
         job: arguments.job.clone(),
-        parameters: given(&arguments.parameters),
+        parameters: given(&arguments.parameters)?,
         key: arguments.asking.key(),
     };
+    let id = manual.run_id();
     let wish = Wish::Run(manual);
     // Said here and now rather than by the reject queue.
-    jobs.wanting(&wish.event(), &common.namespace)
+    let wanting = jobs
+        .wanting(&wish.event(), &common.namespace)
         .map_err(|unwanted| Failure::bad(unwanted.to_string()))?;
+    for wanted in &wanting {
+        hold_against(common, wanted, &id).map_err(|error| unfit(common, wanted, &error))?;
+    }
     ask(common, &arguments.asking, jobs, wish).await
+}
+
+/// Holds a run's values against what its job asks for: what would fail before it is launched need
+/// not become a run.
+pub(super) fn hold_against(
+    common: &Common,
+    wanted: &Match<'_>,
+    run: &RunId,
+) -> Result<(), RequestError> {
+    let namespace = &common.namespace;
+    let spec = RunSpec { namespace, run, attempt: 1, values: &wanted.values };
+    wanted.job.request(spec).map(drop)
+}
+
+/// Why a job cannot be run by hand.
+fn unfit(common: &Common, wanted: &Match<'_>, error: &RequestError) -> Failure {
+    let job = &wanted.job.name;
+    let RequestError::Template { place, problem: TemplateError::NoValue(names) } = error else {
+        return Failure::bad(format!("job `{job}`: {error}"));
+    };
+    let flag = match common.place {
+        Place::Local => "",
+        Place::Aws => " --on aws",
+    };
+    Failure::bad(format!(
+        "job `{job}`: {place}: a run by hand has no value for {names}: send the job an event \
+         (`longshore local EVENT.json`), do an earlier run again (`longshore rerun RUN{flag}`), or \
+         add `| default('')` to the placeholder"
+    ))
 }
 
 /// Asks for a run that its job is known to want: here, or in AWS.

@@ -33,6 +33,9 @@ pub enum PeriodError {
     /// A number alone.
     #[error("`{0}` has no unit: write `{0}s`, `{0}m`, `{0}h` or `{0}d`")]
     NoUnit(String),
+    /// More than a century.
+    #[error("`{0}` is longer than a century: write at most `36600d`")]
+    TooLong(String),
     /// Anything else.
     #[error(
         "`{0}` is no duration: write numbers with units from large to small, like `90s`, `15m`, `1h30m` or `2d`"
@@ -44,7 +47,9 @@ impl FromStr for Period {
     type Err = PeriodError;
 
     fn from_str(text: &str) -> Result<Self, PeriodError> {
-        let malformed = || PeriodError::Malformed(text.chars().take(40).collect());
+        let shown = || text.chars().take(40).collect();
+        let malformed = || PeriodError::Malformed(shown());
+        let too_long = || PeriodError::TooLong(shown());
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && text.len() <= 12 {
             return Err(PeriodError::NoUnit(text.to_owned()));
         }
@@ -55,13 +60,14 @@ impl FromStr for Period {
             if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
                 return Err(malformed());
             }
-            let count: u64 = digits.parse().map_err(|_| malformed())?;
+            // They are digits: only their number can be wrong.
+            let count: u64 = digits.parse().map_err(|_| too_long())?;
             secs = count
                 .checked_mul(unit_secs)
                 .and_then(|more| secs.checked_add(more))
                 // Beyond a century nothing here makes sense, and time arithmetic would overflow.
                 .filter(|secs| *secs <= 100 * 366 * 86_400)
-                .ok_or_else(malformed)?;
+                .ok_or_else(too_long)?;
             rest = after;
         }
         if !rest.is_empty() || text.is_empty() {
@@ -142,6 +148,16 @@ mod tests {
             "é",
         ] {
             assert!(text.parse::<Period>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_longer_than_a_century_is_told_so() {
+        assert!("36600d".parse::<Period>().is_ok());
+        for text in ["36601d", "99999999999999d", "99999999999999999999s", "36600d1s"] {
+            let told = text.parse::<Period>().map_err(|error| error.to_string());
+            let expected = format!("`{text}` is longer than a century: write at most `36600d`");
+            assert_eq!(told, Err(expected));
         }
     }
 

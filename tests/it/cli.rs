@@ -614,6 +614,20 @@ fn jobs_and_namespace_may_come_from_the_environment() {
 }
 
 #[test]
+fn a_variable_that_is_set_to_nothing_counts_as_not_set() {
+    let project = Project::sample();
+    let mut command = project.command(&["explain", "events/manual.json", "-o", "json"]);
+    command.envs(["LONGSHORE_JOBS", "LONGSHORE_NAMESPACE", "LONGSHORE_ON"].map(|name| (name, "")));
+    let done = Running::start(command).finish();
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let run = done.json()["events"][0]["runs"][0].clone();
+    assert!(run["startedBy"].as_str().is_some_and(|by| by.starts_with("longshore/")), "{done:#?}");
+    // On the command line it is a mistake.
+    let named = project.run(&["check", "--namespace", ""]);
+    assert_eq!(named.code, Some(2), "{named:#?}");
+}
+
+#[test]
 fn a_reader_that_went_away_is_no_failure() {
     let project = Project::sample();
     for verb in [
@@ -782,4 +796,38 @@ fn run_starts_a_job_by_hand_once_for_each_key_and_exits_with_its_code() {
     }
     let runs = project.run(&["runs", "-o", "json"]).json();
     assert_eq!(list(&runs, "runs").len(), 2, "{runs:#}");
+    let id = list(&runs, "runs")[0]["runId"].as_str().expect("an id");
+    for asked in [["run", "hello"], ["rerun", id]] {
+        let twice = project.run(&[&asked[..], &["-p", "code=1", "-p", "code=2"]].concat());
+        assert_eq!(twice.code, Some(2), "{twice:#?}");
+        assert!(twice.stderr.contains("parameter `code` is given twice"), "{twice:#?}");
+    }
+}
+
+#[test]
+fn a_job_that_needs_an_event_is_not_run_by_hand() {
+    let of = |command: &str| {
+        let triggers = "triggers: [{ s3: { bucket: uploads } }]";
+        task(&["task.image: alpine", &format!("task.command: {command}"), triggers])
+    };
+    let project = Project::new(&of("[echo, --, '{{ bucket }}/{{ key }}']"));
+    let refused = project.run(&["run", "work"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:#?}");
+    for part in [
+        "job `work`: command[2]: a run by hand has no value for `bucket`, `key`: ",
+        "`longshore local EVENT.json`",
+        "`longshore rerun RUN`",
+        "`| default('')`",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}: {refused:#?}");
+    }
+    assert!(!project.path(".longshore").exists(), "nothing was sent");
+    // A run from before the job needed one has nothing to be done again with.
+    project.write("jobs.yaml", of("[echo]"));
+    assert_eq!(project.run(&["run", "work"]).code, Some(0));
+    project.write("jobs.yaml", of("[echo, --, '{{ key }}']"));
+    let again = project.run(&["rerun", "work"]);
+    assert_eq!((again.code, again.stdout.as_str()), (Some(1), ""), "{again:#?}");
+    assert!(again.stderr.contains("command[2]: this event has no value for `key`"), "{again:#?}");
+    assert_eq!(project.runs().len(), 1);
 }

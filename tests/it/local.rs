@@ -91,6 +91,19 @@ fn the_last_line_says_what_became_of_the_events() {
 }
 
 #[test]
+fn an_event_whose_run_ended_badly_leads_to_a_rerun() {
+    let project = Project::new(&job("exit 3", &[]));
+    let event = project.event("once");
+    assert_eq!(project.run(&["local", &event]).code, Some(3));
+    let again = project.run(&["local", &event]);
+    let id = project.runs()[0]["runId"].as_str().map(str::to_owned).expect("an id");
+    let last = format!(
+        "nothing started: 1 run of this event exists already (`longshore rerun {id}` runs it again)"
+    );
+    assert_eq!((again.code, again.stdout.lines().last()), (Some(3), Some(&*last)), "{again:#?}");
+}
+
+#[test]
 fn a_program_that_is_not_here_leads_to_the_image() {
     let project = Project::new(
         "jobs: { work: { task: { image: alpine, command: [no-such-program] }, \

@@ -60,6 +60,12 @@ fn letters_are_shown_with_what_they_are_about_and_without_what_they_say() {
     {
         assert!(shown.stdout.contains(part), "{part}: {shown:#?}");
     }
+    // The reason stands above it, and is not said twice.
+    let stays: Vec<&str> =
+        shown.stdout.lines().filter_map(|line| line.strip_prefix("  stays    ")).collect();
+    let again = "it would be rejected again";
+    let unreadable = format!("its {} bytes cannot be read", SECRET.len());
+    assert_eq!(stays, [again, again, &unreadable], "{shown:#?}");
     assert!(!shown.stdout.contains(SECRET), "{shown:#?}");
     let none = project.run(&["replay", "--queue", "events"]);
     assert_eq!((none.code, none.stdout.as_str()), (Some(0), "no dead letters\n"), "{none:#?}");

@@ -128,6 +128,21 @@ fn a_mistyped_run_is_answered_with_the_one_that_is_meant() {
         let hint = format!("no run begins with `{}`: did you mean {id}?", &mistyped[..9]);
         assert!(done.stderr.contains(&hint), "{done:#?}");
     }
+    // One more than are told.
+    for _ in 0..5 {
+        assert_eq!(project.run(&["run", "work"]).code, Some(0));
+    }
+    let several = project.run(&["show", "work"]);
+    assert_eq!(several.code, Some(1), "{several:#?}");
+    let told: Vec<&str> = several.stderr.lines().collect();
+    assert_eq!(told[0], "error: several runs begin with `work`; write more of the id:");
+    let newest = project.runs().into_iter().rev().take(5);
+    for (run, line) in newest.zip(&told[1..]) {
+        let id = run["runId"].as_str().expect("an id");
+        assert!(line.starts_with(&format!("  {id}  Succeeded  ")), "{several:#?}");
+        assert!(line.ends_with(" ago"), "{several:#?}");
+    }
+    assert_eq!(told[6..], ["  and more: `longshore runs` lists them"], "{several:#?}");
     let empty = stop(&project, &["work", "--reason", " "]);
     assert_eq!(empty.code, Some(2), "{empty:#?}");
     assert!(empty.stderr.contains("write 1 to 160 characters"), "{empty:#?}");

@@ -93,7 +93,7 @@ fn a_limit_out_of_its_range_is_told_with_the_range() {
         ("timeout: 400d", "must be from 1s to 14d"),
         ("timeout: 30m1h", "is no duration"),
         ("timeout: 10", "`10` has no unit"),
-        ("timeout: 99999999999999999999d", "is no duration"),
+        ("timeout: 99999999999999999999d", "is longer than a century"),
         ("startWithin: 0s", "must be from 1s to 14d"),
         ("retry: { attempts: -1 }", "-1"),
         ("retry: { attempts: 1000 }", "must be from 1 to 10"),
