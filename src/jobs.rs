@@ -42,7 +42,7 @@ pub use request::{
     TaskSource,
 };
 pub use task::{Architecture, Logs, Source, Task, TaskEntry};
-pub use trigger::{OwnTrigger, S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};
+pub use trigger::{Mismatch, OwnTrigger, S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};
 pub use yaml::Path;
 
 use parameter::Parameter;
