@@ -337,7 +337,7 @@ fn an_object_nobody_wants_is_told_what_keeps_it_from_each_trigger() {
                     { s3: { bucket: elsewhere } }]";
     let project =
         Project::new(&format!("jobs: {{ thumbs: {{ {triggers}, task: {{ image: a }} }} }}"));
-    project.write("event.json", &object_created("in/a.png"));
+    project.write("event.json", object_created("in/a.png"));
     let conditions =
         ["the key does not begin with prefix `inn/`", "the object's size is 1, below minSize 2"];
     let events = explain(&project, "event.json");

@@ -85,7 +85,7 @@ fn a_fresh_folder_is_a_project_that_every_verb_takes() {
         assert!(explained.stdout.contains(&format!("job        {job}\n")), "{explained:#?}");
         // With its `command`, the job is one for a process as well.
         let jobs = String::from_utf8(project.read("jobs.yaml")).expect("text");
-        project.write("jobs.yaml", &jobs.replace("# command:", "command:"));
+        project.write("jobs.yaml", jobs.replace("# command:", "command:"));
         let ran = project.run(&["local", "events/first.json"]);
         assert_eq!(ran.code, Some(0), "{ran:#?}");
         assert!(ran.stderr.contains(&format!("hello from {job}")), "{ran:#?}");
