@@ -43,7 +43,7 @@ pub use request::{
 };
 pub use task::{Architecture, Logs, Source, Task, TaskEntry};
 pub use template::TemplateError;
-pub use trigger::{OwnTrigger, S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};
+pub use trigger::{Mismatch, OwnTrigger, S3Trigger, ScheduleTrigger, Trigger, TriggerEntry};
 pub use yaml::Path;
 
 use parameter::Parameter;
@@ -110,7 +110,7 @@ macro_rules! settings {
             /// What it is for.
             #[serde(default)]
             description: Option<String>,
-            /// What starts it. Any job can be run by hand as well.
+            /// What starts it. A job that needs nothing of an event can be run by hand as well.
             #[serde(default)]
             triggers: Vec<TriggerEntry>,
             /// Values a manual run may give, used as `{{ parameters.NAME }}`.

@@ -71,6 +71,11 @@ impl Local {
         Ok(Self { backend, jobs })
     }
 
+    /// The jobs that events are for.
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
     /// Dispatches an event, as a function that EventBridge or S3 invoked would.
     pub async fn dispatch(&self, event: &Event) -> Result<Vec<Dispatched>, NotHandled> {
         // One nonce for all tries: what the first one claimed is still new.

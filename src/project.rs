@@ -99,26 +99,53 @@ pub enum Content {
     Link(&'static str),
 }
 
+/// What is its owner's once there is a jobs.yaml: that, and what follows from it.
+pub const YOURS: [&str; 3] = ["jobs.yaml", "triggers.yaml", "events/first.json"];
+
 /// Every file, or every fault of the answers.
 pub fn files(plan: &Plan, now: Timestamp) -> Result<Vec<File>, Vec<Fault>> {
     let (draft, triggers) = check(plan, now)?;
-    let filled = |text: &str| {
-        let region = plan.answers.get(&Answer::Region).map_or("", String::as_str);
-        text.replace("{namespace}", plan.namespace.as_str()).replace("{region}", region)
-    };
-    let file = |path, text| File { path, content: Content::Text(text), optional: false };
-    let link = Content::Link("../jobs.yaml");
-    Ok(vec![
+    let mut files = vec![
         file("jobs.yaml", draft.text()),
+        file("triggers.yaml", triggers),
+        file("samconfig.toml", filled(SAMCONFIG, plan)),
+        file("events/first.json", event::first(plan, now)),
+    ];
+    files.extend(ours(plan));
+    Ok(files)
+}
+
+/// What a project that is there gets anew: every file but [`YOURS`]. The region is all it takes.
+pub fn upgrade(plan: &Plan) -> Result<Vec<File>, Vec<Fault>> {
+    if let Some(fault) = region_fault(plan) {
+        return Err(vec![fault]);
+    }
+    let mut files = ours(plan);
+    // Its owner's as well, but it follows from nothing that is kept.
+    files.push(File { optional: true, ..file("samconfig.toml", filled(SAMCONFIG, plan)) });
+    Ok(files)
+}
+
+/// The files that are as this version of longshore has them.
+fn ours(plan: &Plan) -> Vec<File> {
+    let link = Content::Link("../jobs.yaml");
+    vec![
         // The layer with jobs.yaml is made of a folder.
         File { path: "config/jobs.yaml", content: link, optional: false },
-        file("triggers.yaml", triggers),
         file("template.yaml", TEMPLATE.replacen(SOURCE_HERE, SOURCE_THERE, 1)),
-        file("samconfig.toml", filled(SAMCONFIG)),
-        file("events/first.json", event::first(plan, now)),
-        file(".github/workflows/longshore.yml", filled(WORKFLOW)),
+        file(".github/workflows/longshore.yml", filled(WORKFLOW, plan)),
         File { path: ".gitignore", content: Content::Text(IGNORED.to_owned()), optional: true },
-    ])
+    ]
+}
+
+fn file(path: &'static str, text: String) -> File {
+    File { path, content: Content::Text(text), optional: false }
+}
+
+/// A text with region and namespace in it.
+fn filled(text: &str, plan: &Plan) -> String {
+    let region = plan.answers.get(&Answer::Region).map_or("", String::as_str);
+    text.replace("{namespace}", plan.namespace.as_str()).replace("{region}", region)
 }
 
 /// What is wrong with one answer by itself, whatever the others will be.

@@ -101,9 +101,37 @@ struct Explained {
     runs: Vec<Planned>,
     /// Why nothing happens.
     note: Option<String>,
+    /// What keeps an object from each trigger of its bucket.
+    unmet: Vec<Unmet>,
     task_state: Option<Value>,
     /// Why it cannot be acted upon.
     error: Option<String>,
+}
+
+/// A trigger that does not take an object, and what keeps it from that.
+pub(super) struct Unmet {
+    job: String,
+    condition: String,
+}
+
+impl Unmet {
+    /// All of them, where no job wants the event.
+    pub(super) fn of(jobs: &Jobs, event: &Event) -> Vec<Self> {
+        let Event::S3(object) = event else { return Vec::new() };
+        let unmet = jobs.mismatches(object).map(|(job, mismatch)| Self {
+            job: job.name.to_string(),
+            condition: mismatch.to_string(),
+        });
+        unmet.collect()
+    }
+
+    pub(super) fn to_text(&self) -> String {
+        format!("{}: {}", self.job, printable(&self.condition))
+    }
+
+    fn to_json(&self) -> Value {
+        json!({ "job": self.job, "condition": self.condition })
+    }
 }
 
 /// A run that would be.
@@ -153,6 +181,7 @@ fn explain(common: &Common, jobs: &Jobs, event: &Event) -> Explained {
                     if explained.runs.is_empty() {
                         let note = "no job wants this event: it meets no trigger's conditions";
                         explained.note = Some(note.to_owned());
+                        explained.unmet = Unmet::of(jobs, event);
                     }
                 }
                 Err(error @ (Unwanted::UnknownBucket(_) | Unwanted::UnknownSchedule { .. })) => {
@@ -270,6 +299,10 @@ impl Explained {
                 value.insert(name.to_owned(), json!(text));
             }
         }
+        if !self.unmet.is_empty() {
+            let unmet: Vec<Value> = self.unmet.iter().map(Unmet::to_json).collect();
+            value.insert("unmet".to_owned(), json!(unmet));
+        }
         if let Some(state) = &self.task_state {
             value.insert("taskState".to_owned(), state.clone());
         }
@@ -283,6 +316,9 @@ impl Explained {
         let _ = writeln!(text, "{BOLD}{}{BOLD:#}", printable(occurrence));
         if let Some(note) = &self.note {
             let _ = writeln!(text, "  {}", printable(note));
+        }
+        for unmet in &self.unmet {
+            let _ = writeln!(text, "    {}", unmet.to_text());
         }
         if let Some(Value::Object(state)) = &self.task_state {
             for (name, value) in state.iter().filter(|(_, value)| !value.is_null()) {

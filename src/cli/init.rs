@@ -4,18 +4,21 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
+use super::jobs_file;
 use super::output::{self, GOOD, WARN, printable};
 use super::{Common, Format};
-use crate::project::{self, Choices, Fault, File, Plan, Question};
+use crate::project::{self, Choices, Fault, File, Plan, Question, YOURS};
 
 mod flags;
 mod interview;
+mod next;
 mod write;
 
 use flags::{Flags, flag};
+use next::Step;
 
 pub(super) const HELP: &str = "\
 Example:
@@ -33,7 +36,8 @@ pub(super) struct Arguments {
     /// Ask nothing: take what is proposed where no flag says otherwise.
     #[arg(short, long)]
     yes: bool,
-    /// Replace files that are there.
+    /// Replace files that are there. A jobs.yaml is kept, and with it triggers.yaml, samconfig.toml
+    /// and events/first.json: the rest becomes this version's.
     #[arg(long)]
     force: bool,
 }
@@ -43,24 +47,46 @@ pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Exit, 
     let mut plan = arguments.flags.plan(common.namespace.clone());
     // Bad flags are told before anybody waits or answers.
     judge(&plan, now)?;
-    complete(&mut plan, arguments, now).await?;
-    let files = project::files(&plan, now).map_err(|faults| refuse(&faults))?;
+    let jobs_file = arguments.folder.join("jobs.yaml");
+    let is_upgrade = arguments.force && jobs_file.is_file();
+    let questions = if is_upgrade { &Question::OF_UPGRADE[..] } else { &Question::ALL };
+    complete(&mut plan, questions, arguments, now).await?;
+    let files = if is_upgrade { project::upgrade(&plan) } else { project::files(&plan, now) };
+    let files = files.map_err(|faults| refuse(&faults))?;
     let written = write::write(&arguments.folder, &files, arguments.force)?;
-    print(common, arguments, &files, &written)
+    let steps = if is_upgrade { next::after_upgrade(&plan) } else { next::steps(&plan) };
+    let exit = print(common, arguments, &files, &written, &steps)?;
+    if !is_upgrade {
+        warn(&jobs_file)?;
+    }
+    Ok(exit)
+}
+
+/// What `check` would say of the file, told while the answers are still in mind.
+fn warn(jobs_file: &Path) -> Result<(), Failure> {
+    let shown = jobs_file.strip_prefix(".").unwrap_or(jobs_file);
+    let file = jobs_file::open(jobs_file)?;
+    output::print_aside(&jobs_file::report(shown, &file.source, &file.problems));
+    Ok(())
 }
 
 /// Fills in what no flag says: by asking whoever sits there, else with what is proposed.
-async fn complete(plan: &mut Plan, arguments: &Arguments, now: Timestamp) -> Result<(), Failure> {
+async fn complete(
+    plan: &mut Plan,
+    questions: &[Question],
+    arguments: &Arguments,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let person = !arguments.yes && interview::is_possible();
     let must_know = |question: &Question| question.is_open(plan) && !question.is_optional();
-    if !Question::ALL.iter().any(must_know) {
+    if !questions.iter().any(must_know) {
         return Ok(());
     }
     let choices = if person || arguments.yes { discover(plan).await } else { Choices::default() };
     if person {
-        interview::ask(plan, &choices, now)?;
+        interview::ask(questions, plan, &choices, now)?;
     } else {
-        propose(plan, &choices)?;
+        propose(questions, plan, &choices)?;
     }
     if plan.settle_address(&choices) {
         note("the subnets are public, so tasks get a public address");
@@ -82,9 +108,9 @@ fn judge(plan: &Plan, now: Timestamp) -> Result<(), Failure> {
 }
 
 /// Takes what is proposed, and names the flags of what is not.
-fn propose(plan: &mut Plan, choices: &Choices) -> Result<(), Failure> {
+fn propose(questions: &[Question], plan: &mut Plan, choices: &Choices) -> Result<(), Failure> {
     let mut missing = Vec::new();
-    for question in Question::ALL {
+    for question in questions {
         if !question.is_open(plan) {
             continue;
         }
@@ -143,33 +169,28 @@ fn print(
     arguments: &Arguments,
     files: &[File],
     written: &[&File],
+    steps: &[Step],
 ) -> Result<Exit, Failure> {
     let folder = &arguments.folder;
-    let next = match common.namespace.as_str() {
-        "longshore" => "longshore explain events/first.json".to_owned(),
-        other => format!("longshore explain events/first.json --namespace {other}"),
-    };
+    let is_kept =
+        |path: &&str| !written.iter().any(|file| file.path == *path) && folder.join(path).exists();
+    let kept = YOURS.into_iter().chain(files.iter().map(|file| file.path)).filter(is_kept);
     if common.output == Format::Json {
-        let files = files.iter().map(
-            |file| json!({ "path": folder.join(file.path), "written": written.contains(&file) }),
-        );
-        return output::print_json(&json!({
-            "folder": folder,
-            "files": files.collect::<Vec<_>>(),
-            "next": next,
-        }));
+        let told = |path, is_new| json!({ "path": folder.join(path), "written": is_new });
+        let files = written.iter().map(|file| told(file.path, true));
+        let files: Vec<Value> = files.chain(kept.map(|path| told(path, false))).collect();
+        let next = steps.first().map(|step| &step.command);
+        return output::print_json(&json!({ "folder": folder, "files": files, "next": next }));
     }
-    let shown = printable(&folder.display().to_string());
-    let mut text = String::new();
+    let mut text: String = kept.map(|path| format!("kept: {}\n", shown(folder, path))).collect();
     for file in written {
-        text += &format!("{GOOD}written:{GOOD:#} {}\n", printable(&path(folder, file)));
+        text += &format!("{GOOD}written:{GOOD:#} {}\n", shown(folder, file.path));
     }
-    let enter = if shown == "." { String::new() } else { format!("cd {shown} && ") };
-    output::print_text(&format!("{text}next: {enter}{next}\n"))
+    output::print_text(&format!("{text}next:\n{}", next::to_text(folder, steps)))
 }
 
 /// A file as whoever called us can name it.
-fn path(folder: &Path, file: &File) -> String {
-    let path = folder.join(file.path);
-    path.strip_prefix(".").unwrap_or(&path).display().to_string()
+fn shown(folder: &Path, path: &str) -> String {
+    let path = folder.join(path);
+    printable(&path.strip_prefix(".").unwrap_or(&path).display().to_string())
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::exit::{Exit, Failure};
-use super::explain::{place_of, read_payload};
+use super::explain::{Unmet, place_of, read_payload};
 use super::interrupts::Interrupts;
 use super::jobs_file;
 use super::output::{self, printable};
@@ -69,6 +69,8 @@ struct Tally {
     before: Vec<RunId>,
     started: usize,
     duplicates: usize,
+    /// What keeps objects that no job wants from its triggers.
+    unmet: Vec<Unmet>,
     /// What nobody wants or nobody can read.
     rejected: Vec<String>,
 }
@@ -224,7 +226,11 @@ async fn hand_in(
     if matches!(event, Event::TaskState(_) | Event::Observation(_)) {
         tally.note_recorded(&local.record(event).await?, place);
     } else {
-        tally.note_dispatched(local.dispatch(event).await?);
+        let dispatched = local.dispatch(event).await?;
+        if dispatched.is_empty() {
+            tally.unmet.extend(Unmet::of(local.jobs(), event));
+        }
+        tally.note_dispatched(dispatched);
     }
     Ok(())
 }
@@ -346,6 +352,10 @@ fn nothing_came_of_it(tally: &Tally) -> String {
         Tally { recorded: 2.., .. } => format!("{} task states recorded", tally.recorded),
         Tally { rejected, .. } if !rejected.is_empty() => "nothing started".to_owned(),
         Tally { has_events: false, .. } => "nothing started: no run is open".to_owned(),
-        _ => "nothing started: no job wants this event".to_owned(),
+        Tally { unmet, .. } => {
+            let unmet: String =
+                unmet.iter().map(|unmet| format!("\n  {}", unmet.to_text())).collect();
+            format!("nothing started: no job wants this event{unmet}")
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::nearest::nearest;
 use super::parameter::{self, ParameterError};
 use super::request::default_parameters;
-use super::{Job, Jobs, Trigger};
+use super::{Job, Jobs, Mismatch, Trigger};
 use crate::event::{Event, Manual, Object, Rerun, Schedule, Values};
 use crate::identity::Namespace;
 
@@ -127,6 +127,20 @@ impl Jobs {
             Trigger::Schedule(_) => false,
         });
         if known { Ok(jobs) } else { Err(Unwanted::UnknownBucket(object.bucket.clone())) }
+    }
+
+    /// What keeps an object from each trigger of its bucket, by job.
+    pub fn mismatches<'a>(
+        &'a self,
+        object: &'a Object,
+    ) -> impl Iterator<Item = (&'a Job, Mismatch<'a>)> {
+        let of_trigger = |trigger: &'a Trigger| match trigger {
+            Trigger::S3(trigger) if trigger.bucket == object.bucket => trigger.mismatch(object),
+            Trigger::S3(_) | Trigger::Schedule(_) => None,
+        };
+        self.iter().flat_map(move |job| {
+            job.triggers.iter().filter_map(of_trigger).map(move |mismatch| (job, mismatch))
+        })
     }
 
     fn wanting_manual(&self, manual: &Manual) -> Result<Match<'_>, Unwanted> {

@@ -204,6 +204,12 @@ fn what_a_job_cannot_mean_is_refused_with_the_way_to_say_it() {
         ),
         (
             one(
+                "{ image: alpine }\n    triggers: [{ schedule: rate(1 hour), parameters: { a: b } }]",
+            ),
+            "unknown key `parameters`: a schedule starts with the defaults",
+        ),
+        (
+            one(
                 "{ image: alpine, command: ['{{ key }}'] }\n    triggers: [{ schedule: rate(1 hour) }]",
             ),
             "`key` comes with S3 events",

@@ -69,15 +69,62 @@ pub struct ScheduleTrigger {
     pub name: Option<String>,
 }
 
+/// A condition of a trigger that an object does not meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch<'a> {
+    /// Another bucket is meant.
+    #[error("the bucket is not `{0}`")]
+    Bucket(&'a str),
+    /// The key begins with something else.
+    #[error("the key does not begin with prefix `{0}`")]
+    Prefix(&'a str),
+    /// The key ends with something else.
+    #[error("the key does not end with suffix `{0}`")]
+    Suffix(&'a str),
+    /// The key is not of the pattern.
+    #[error("the key does not match glob `{0}`")]
+    Glob(&'a str),
+    /// The object is too small.
+    #[error("the object's size is {size}, below minSize {min}")]
+    MinSize {
+        /// What it has.
+        size: u64,
+        /// What it must have at least.
+        min: u64,
+    },
+    /// The object is too big.
+    #[error("the object's size is {size}, above maxSize {max}")]
+    MaxSize {
+        /// What it has.
+        size: u64,
+        /// What it may have at most.
+        max: u64,
+    },
+}
+
 impl S3Trigger {
     /// Whether an object meets every condition.
     pub fn matches(&self, object: &Object) -> bool {
-        self.bucket == object.bucket
-            && self.prefix.as_ref().is_none_or(|prefix| object.key.starts_with(prefix.as_str()))
-            && self.suffix.as_ref().is_none_or(|suffix| object.key.ends_with(suffix.as_str()))
-            && self.glob.as_ref().is_none_or(|glob| WildMatch::new(glob).matches(&object.key))
-            && self.min_size.is_none_or(|min| object.size >= min)
-            && self.max_size.is_none_or(|max| object.size <= max)
+        self.mismatch(object).is_none()
+    }
+
+    /// The first condition that an object does not meet.
+    pub fn mismatch(&self, object: &Object) -> Option<Mismatch<'_>> {
+        let Object { key, size, .. } = object;
+        if self.bucket != object.bucket {
+            return Some(Mismatch::Bucket(&self.bucket));
+        }
+        let prefix = self.prefix.as_deref().filter(|prefix| !key.starts_with(prefix));
+        let suffix = || self.suffix.as_deref().filter(|suffix| !key.ends_with(suffix));
+        let glob = || self.glob.as_deref().filter(|glob| !WildMatch::new(glob).matches(key));
+        let min = || self.min_size.filter(|min| size < min);
+        let max = || self.max_size.filter(|max| size > max);
+        prefix
+            .map(Mismatch::Prefix)
+            .or_else(|| suffix().map(Mismatch::Suffix))
+            .or_else(|| glob().map(Mismatch::Glob))
+            .or_else(|| min().map(|min| Mismatch::MinSize { size: *size, min }))
+            .or_else(|| max().map(|max| Mismatch::MaxSize { size: *size, max }))
     }
 }
 
@@ -322,19 +369,25 @@ mod tests {
             min_size: Some(1),
             max_size: Some(10),
         };
-        for (key, size, matches) in [
-            ("in/2026/a.png", 1, true),
-            ("in/2026/a.png", 0, false),
-            ("in/2026/a.png", 11, false),
-            ("In/2026/a.png", 1, false),
-            ("in/2025/a.png", 1, false),
-            ("in/2026/a.PNG", 1, false),
-            ("x/in/2026/a.png", 1, false),
+        let (prefix, suffix) = (Mismatch::Prefix("in/"), Mismatch::Suffix(".png"));
+        for (key, size, mismatch) in [
+            ("in/2026/a.png", 1, None),
+            ("in/2026/a.png", 10, None),
+            ("in/2026/a.png", 0, Some(Mismatch::MinSize { size: 0, min: 1 })),
+            ("in/2026/a.png", 11, Some(Mismatch::MaxSize { size: 11, max: 10 })),
+            ("In/2026/a.png", 1, Some(prefix)),
+            ("in/2025/a.png", 1, Some(Mismatch::Glob("*2026*"))),
+            ("in/2026/a.PNG", 1, Some(suffix)),
+            ("x/in/2026/a.png", 1, Some(prefix)),
+            ("x/in/2026/a.PNG", 0, Some(prefix)),
         ] {
-            assert_eq!(trigger.matches(&object(key, size)), matches, "{key} {size}");
+            let object = object(key, size);
+            assert_eq!(trigger.mismatch(&object), mismatch, "{key} {size}");
+            assert_eq!(trigger.matches(&object), mismatch.is_none(), "{key} {size}");
         }
         let other = Object { bucket: "other".to_owned(), ..object("in/2026/a.png", 1) };
-        assert!(!trigger.matches(&other));
+        assert_eq!(trigger.mismatch(&other), Some(Mismatch::Bucket("uploads")));
+        assert_eq!(prefix.to_string(), "the key does not begin with prefix `in/`");
     }
 
     #[test]

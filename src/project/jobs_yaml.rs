@@ -102,8 +102,12 @@ impl Draft {
         self.answer(plan, Answer::Image, "      image: ");
         self.add("      cpu: 256");
         self.add("      memory: 512");
+        self.add(
+            "      # Without `command` the image's own runs; a process of this machine needs one:",
+        );
+        self.add(r#"      # command: [sh, -c, 'echo "hello from $LONGSHORE_JOB"']"#);
         if objects {
-            self.add("      # What landed; without `command` the image's own runs.");
+            self.add("      # What landed:");
             self.add(r#"      environment: { BUCKET: "{{ bucket }}", KEY: "{{ key }}" }"#);
         }
     }

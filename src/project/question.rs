@@ -40,6 +40,9 @@ impl Question {
         Self::ExecutionRole,
     ];
 
+    /// What a project that is there has to know anew.
+    pub const OF_UPGRADE: [Self; 1] = [Self::Region];
+
     /// The question.
     pub fn text(self) -> &'static str {
         match self {

@@ -331,6 +331,28 @@ fn object_created(key: &str) -> String {
 }
 
 #[test]
+fn an_object_nobody_wants_is_told_what_keeps_it_from_each_trigger() {
+    let triggers = "triggers: [{ s3: { bucket: longshore-uploads, prefix: inn/ } }, \
+                    { s3: { bucket: longshore-uploads, suffix: .png, minSize: 2 } }, \
+                    { s3: { bucket: elsewhere } }]";
+    let project =
+        Project::new(&format!("jobs: {{ thumbs: {{ {triggers}, task: {{ image: a }} }} }}"));
+    project.write("event.json", object_created("in/a.png"));
+    let conditions =
+        ["the key does not begin with prefix `inn/`", "the object's size is 1, below minSize 2"];
+    let events = explain(&project, "event.json");
+    let unmet = conditions.map(|condition| json!({ "job": "thumbs", "condition": condition }));
+    assert_eq!(events[0]["unmet"], json!(unmet), "{events:#?}");
+    let lines = conditions.map(|condition| format!("  thumbs: {condition}\n"));
+    for verb in ["explain", "local"] {
+        let text = project.run(&[verb, "event.json"]);
+        for line in &lines {
+            assert!(text.stdout.contains(line), "{text:#?}");
+        }
+    }
+}
+
+#[test]
 fn an_event_nobody_wants_has_no_runs_and_says_so() {
     let project = Project::sample();
     for (event, note) in [

@@ -37,6 +37,7 @@ pub(crate) const OF_OTHERS: &[(&str, &str)] = &[
     ("cargo install --locked --path .", "builds the program that is tested here"),
     ("cp samconfig.toml.example samconfig.toml", "the folder of a test is no checkout"),
     ("git -C longshore checkout", "needs the repository's address"),
+    ("git diff", "the folder of a test is no checkout"),
     ("git pull", "the folder of a test is no checkout"),
     ("git submodule add", "needs the repository's address"),
     ("pipx install aws-sam-cli==", "`make e2e` installs it"),

@@ -62,7 +62,18 @@ fn a_fresh_folder_is_a_project_that_every_verb_takes() {
         let project = empty();
         let done = init(&project, &[flags, &NETWORK]);
         assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""), "{done:#?}");
-        assert!(done.stdout.ends_with("next: longshore explain events/first.json\n"), "{done:#?}");
+        let (_, next) = done.stdout.split_once("next:\n").expect("the way on");
+        let next: Vec<&str> = next.lines().collect();
+        for (line, begins) in [
+            (0, "  longshore explain events/first.json "),
+            (1, "  longshore local --runtime docker events/first.json "),
+            (2, "  git submodule add URL-OF-LONGSHORE longshore "),
+            (next.len() - 1, "  sam build && sam deploy "),
+        ] {
+            assert!(next[line].starts_with(begins), "{done:#?}");
+        }
+        let of_bucket = next.iter().any(|line| line.contains("bucket uploads tell EventBridge"));
+        assert_eq!(of_bucket, flags.contains(&"uploads"), "{done:#?}");
         let mut expected = FILES.map(str::to_owned);
         expected.sort();
         assert_eq!(left(&project), expected);
@@ -72,6 +83,12 @@ fn a_fresh_folder_is_a_project_that_every_verb_takes() {
         let explained = project.run(&["explain", "events/first.json"]);
         assert_eq!(explained.code, Some(0), "{explained:#?}");
         assert!(explained.stdout.contains(&format!("job        {job}\n")), "{explained:#?}");
+        // With its `command`, the job is one for a process as well.
+        let jobs = String::from_utf8(project.read("jobs.yaml")).expect("text");
+        project.write("jobs.yaml", jobs.replace("# command:", "command:"));
+        let ran = project.run(&["local", "events/first.json"]);
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        assert!(ran.stderr.contains(&format!("hello from {job}")), "{ran:#?}");
         // The layer is made of what the verbs read.
         assert_eq!(project.read("config/jobs.yaml"), project.read("jobs.yaml"));
     }
@@ -82,7 +99,7 @@ fn another_namespace_is_in_every_file_that_says_it() {
     let project = empty();
     let done = init(&project, &[&SCHEDULED, &NETWORK, &["--namespace", "staging"]]);
     let next = "longshore explain events/first.json --namespace staging";
-    assert!(done.stdout.ends_with(&format!("next: {next}\n")), "{done:#?}");
+    assert!(done.stdout.contains(&format!("next:\n  {next} ")), "{done:#?}");
     let words: Vec<&str> = next.split(' ').skip(1).collect();
     assert_eq!(project.run(&words).code, Some(0));
     for file in ["samconfig.toml", "jobs.yaml", ".github/workflows/longshore.yml"] {
@@ -105,6 +122,53 @@ fn a_file_that_is_there_keeps_all_others_away() {
     assert_eq!(forced.code, Some(0), "{forced:#?}");
     assert_ne!(project.read("samconfig.toml"), b"mine");
     assert_eq!(left(&project).len(), FILES.len());
+}
+
+#[test]
+fn force_gives_a_project_this_version_s_files_and_keeps_its_own() {
+    let project = empty();
+    assert_eq!(init(&project, &[&SCHEDULED, &NETWORK]).code, Some(0));
+    let yours = ["jobs.yaml", "triggers.yaml", "samconfig.toml"];
+    for file in yours.into_iter().chain(["template.yaml", ".github/workflows/longshore.yml"]) {
+        project.write(file, "mine");
+    }
+    fs::remove_file(project.path("events/first.json")).expect("it was there");
+    // Nothing is asked that only jobs.yaml answers.
+    let done = init(&project, &[&["--force", "--region", "eu-west-1"]]);
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""), "{done:#?}");
+    for file in yours {
+        assert_eq!(project.read(file), b"mine", "{file}");
+        assert!(done.stdout.contains(&format!("kept: {file}\n")), "{done:#?}");
+    }
+    assert!(!project.path("events/first.json").exists());
+    for file in ["template.yaml", ".github/workflows/longshore.yml"] {
+        assert_ne!(project.read(file), b"mine", "{file}");
+        assert!(done.stdout.contains(&format!("written: {file}\n")), "{done:#?}");
+    }
+    assert!(done.stdout.contains("next:\n  git diff "), "{done:#?}");
+    fs::remove_file(project.path("samconfig.toml")).expect("it was there");
+    let json = init(&project, &[&["--force", "--region", "eu-west-1", "-o", "json"]]).json();
+    let is_written = |path: &str| {
+        let files = json["files"].as_array().expect("a list");
+        let of_path =
+            |file: &&serde_json::Value| file["path"].as_str().is_some_and(|at| at.ends_with(path));
+        files.iter().find(of_path).map(|file| file["written"] == true)
+    };
+    let found = ["/triggers.yaml", "/samconfig.toml", "/first.json"].map(is_written);
+    assert_eq!(found, [Some(false), Some(true), None], "{json:#}");
+    let unknown = init(&project, &[&["--force"]]);
+    assert!(unknown.stderr.ends_with("give --region\n"), "{unknown:#?}");
+}
+
+#[test]
+fn what_check_warns_of_is_told_at_once() {
+    let project = empty();
+    let image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/report:1";
+    let flags = ["--region", "eu-west-1", "--image", image, "--schedule", "rate(1 day)"];
+    let done = init(&project, &[&flags, &NETWORK]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    assert!(done.stderr.contains("has no execution role"), "{done:#?}");
+    assert_eq!(project.run(&["check"]).stderr, done.stderr);
 }
 
 #[test]

@@ -16,11 +16,16 @@ pub(super) fn is_possible() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks every question that is open.
-pub(super) fn ask(plan: &mut Plan, choices: &Choices, now: Timestamp) -> Result<(), Failure> {
-    for question in Question::ALL {
+/// Asks those questions that are open.
+pub(super) fn ask(
+    questions: &[Question],
+    plan: &mut Plan,
+    choices: &Choices,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    for question in questions {
         if question.is_open(plan) {
-            ask_one(question, plan, choices, now)?;
+            ask_one(*question, plan, choices, now)?;
         }
     }
     Ok(())

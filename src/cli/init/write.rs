@@ -22,9 +22,12 @@ pub(super) fn write<'a>(
         wanted.iter().filter(|file| is_there(file)).map(|file| file.path).collect();
     if !force && !present.is_empty() {
         let shown = printable(&folder.display().to_string());
+        let remedy = match present.contains(&"jobs.yaml") {
+            true => "replace all but jobs.yaml and what belongs to it with --force",
+            false => "replace them with --force",
+        };
         return Err(Failure::bad(format!(
-            "{shown} has {} already: name another folder, or replace them with --force; nothing is \
-             written",
+            "{shown} has {} already: name another folder, or {remedy}; nothing is written",
             present.join(", ")
         )));
     }

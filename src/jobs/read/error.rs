@@ -12,6 +12,13 @@ use crate::jobs::yaml::{MERGE_KEY, Node, Path, Segment, Value};
 
 /// The remedy where nothing more fitting is known.
 const LOOK_UP: &str = "write what docs/reference.md has for this key";
+/// Keys that are looked for where they are not, each with a key that is there and what to do.
+const ELSEWHERE: [(&str, &str, &str); 1] = [(
+    "parameters",
+    "scheduleName",
+    "a schedule starts with the defaults of the job's `parameters`; make a second job for other \
+     values",
+)];
 /// The longest value that is quoted in full, in characters.
 const QUOTED_CHARS_MAX: usize = 60;
 
@@ -143,9 +150,12 @@ impl de::Error for Error {
 
     fn unknown_field(found: &str, expected: &'static [&'static str]) -> Self {
         let meant = nearest(found, expected);
-        let remedy = match meant {
-            Some(meant) => did_you_mean(meant),
-            None => format!("the keys allowed here are {}", list(expected, "and")),
+        let is_elsewhere =
+            |(key, beside, _): &&(&str, &str, &str)| *key == found && expected.contains(beside);
+        let remedy = match (ELSEWHERE.iter().find(is_elsewhere), meant) {
+            (Some((_, _, remedy)), _) => (*remedy).to_owned(),
+            (None, Some(meant)) => did_you_mean(meant),
+            (None, None) => format!("the keys allowed here are {}", list(expected, "and")),
         };
         let error = Self::new(format!("unknown key `{}`", shorten(found))).remedy(remedy);
         Self { kind: Kind::Unknown(meant), ..error }
