@@ -153,8 +153,9 @@ async fn hand_over_all<L: Ledger, E: Ecs, Q: Queue>(
     outcomes
 }
 
-/// Handles everything in a message, and tells what is to be counted. What can never be acted upon goes to the reject queue, with
-/// the reason; an error means that the message must be handed out again.
+/// Handles everything in a message, and tells what is to be counted. What can never be acted upon
+/// goes to the reject queue, with the reason; an error means that the message must be handed out
+/// again.
 pub async fn deliver<L: Ledger, E: Ecs, Q: Queue>(
     backend: &Backend<L, E, Q>,
     jobs: &Jobs,

@@ -136,7 +136,8 @@ fn kind_of(status: u16, code: &str) -> FailureKind {
     }
 }
 
-/// An error and what caused it. Never its debug form, which holds the answer's body.
+/// An error and what caused it; where that is a lack of credentials, how to get some. Never its debug
+/// form, which holds the answer's body.
 pub(crate) fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

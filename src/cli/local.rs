@@ -253,7 +253,7 @@ async fn watch(
     on_interrupt: OnInterrupt,
 ) -> Result<Vec<Run>, Failure> {
     let mut reporter = Reporter::new(quiet, tally.before.clone());
-    // Only these are looked at: nothing follows a verdict.
+    // What has ended was told to its end, and is not looked at again.
     let mut open = tally.ids.clone();
     loop {
         local.turn().await?;

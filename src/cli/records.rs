@@ -37,6 +37,16 @@ pub(super) enum Place {
     Aws,
 }
 
+impl Place {
+    /// How a command says where it is asked, to be read after it: nothing for this machine.
+    pub(super) fn flag(self) -> &'static str {
+        match self {
+            Self::Local => "",
+            Self::Aws => " --on aws",
+        }
+    }
+}
+
 /// Nobody bills this machine.
 static NO_PRICES: Prices = Prices::new();
 
@@ -167,12 +177,12 @@ impl Records {
         Ok(self.load(&run.id).await?)
     }
 
-    /// How a command says where it was asked, to be read after it: nothing for this machine.
+    /// As [`Place::flag`].
     pub(super) fn flag(&self) -> &'static str {
         match self {
-            Self::Local(_) => "",
+            Self::Local(_) => Place::Local.flag(),
             #[cfg(feature = "aws")]
-            Self::Aws { .. } => " --on aws",
+            Self::Aws { .. } => Place::Aws.flag(),
         }
     }
 

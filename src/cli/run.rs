@@ -159,10 +159,7 @@ fn unfit(common: &Common, wanted: &Match<'_>, error: &RequestError) -> Failure {
     let RequestError::Template { place, problem: TemplateError::NoValue(names) } = error else {
         return Failure::bad(format!("job `{job}`: {error}"));
     };
-    let flag = match common.place {
-        Place::Local => "",
-        Place::Aws => " --on aws",
-    };
+    let flag = common.place.flag();
     Failure::bad(format!(
         "job `{job}`: {place}: a run by hand has no value for {names}: send the job an event \
          (`longshore local EVENT.json`), do an earlier run again (`longshore rerun RUN{flag}`), or \

@@ -122,7 +122,7 @@ async fn replace<L: Ledger, E: Ecs, Q: Queue>(
     let waiting =
         Filter { job: Some(run.job.clone()), line: Some(Line::Slot), ..Filter::default() };
     for waiter in backend.ledger.list(&waiting).await? {
-        // One that is asked already leaves the line when its turn in the queue comes.
+        // One that is asked already leaves the line as soon as dispatch is reminded of it.
         if waiter.stop.is_none() && is_older(&waiter, &run) {
             stop::ask_to_stop(backend, &waiter.id, wish.clone()).await?;
         }

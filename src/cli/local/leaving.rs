@@ -24,32 +24,31 @@ pub(super) async fn heed(
     interrupts: &mut Interrupts,
     on_interrupt: OnInterrupt,
     local: &Local,
-    runs: &[Run],
+    open: &[Run],
     reporter: &Reporter,
 ) -> Result<(), Failure> {
     let asks = on_interrupt == OnInterrupt::Ask && interrupt.count == 1;
     if asks && reporter.pause(interrupts.ask_to_stop(interrupt)).await == Some(false) {
-        return Err(leave(reporter, runs, goes_on));
+        return Err(leave(reporter, open, goes_on));
     }
     if interrupt.count > 1 {
-        return Err(leave(reporter, runs, is_being_stopped));
+        return Err(leave(reporter, open, is_being_stopped));
     }
     reporter.say(&format!(
         "{WARN}stopping the tasks, which may take each its stopTimeout; Ctrl-C again leaves without \
          waiting for them{WARN:#}"
     ));
     let wish = stop::wish(None);
-    for run in runs.iter().filter(|run| run.verdict().is_none()) {
+    for run in open {
         local.ask_to_stop(&run.id, wish.clone()).await?;
     }
     Ok(())
 }
 
 /// Leaves tasks to their supervisors, and says how to see what becomes of each.
-fn leave(reporter: &Reporter, runs: &[Run], what: impl Fn(&RunId) -> String) -> Failure {
+fn leave(reporter: &Reporter, open: &[Run], what: impl Fn(&RunId) -> String) -> Failure {
     reporter.finish();
-    let open = runs.iter().filter(|run| run.verdict().is_none());
-    let told: Vec<String> = open.map(|run| what(&run.id)).collect();
+    let told: Vec<String> = open.iter().map(|run| what(&run.id)).collect();
     let message = format!("left before the end; {}", told.join("; "));
     Failure { exit: Exit::Interrupted, message }
 }
